@@ -1,0 +1,37 @@
+# cmake --install: the two public headers, the libraries with oneDNN beside them, the program, and what lets other
+# builds find them: find_package(rekindle) with rekindle::rekindle and rekindle::runtime, and rekindle.pc.
+# SPDX-License-Identifier: Apache-2.0
+include(CMakePackageConfigHelpers)
+install(DIRECTORY include/rekindle DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+set(installed "")
+foreach(target rekindle_shared rekindle_runtime_shared)
+  if(TARGET ${target})
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN")
+    list(APPEND installed ${target})
+  endif()
+endforeach()
+if(TARGET rekindle_program)
+  file(RELATIVE_PATH to_lib "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+  set_target_properties(rekindle_program PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
+  install(TARGETS rekindle_program DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+if(installed)
+  install(TARGETS ${installed} EXPORT rekindle LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT rekindle NAMESPACE rekindle:: FILE rekindle-targets.cmake
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/rekindle")
+  configure_package_config_file(cmake/rekindle-config.cmake.in "${PROJECT_BINARY_DIR}/rekindle-config.cmake"
+    INSTALL_DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/rekindle")
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/rekindle-config-version.cmake" COMPATIBILITY SameMinorVersion)
+  configure_file(cmake/rekindle.pc.in "${PROJECT_BINARY_DIR}/rekindle.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/rekindle-config.cmake" "${PROJECT_BINARY_DIR}/rekindle-config-version.cmake"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/rekindle")
+  install(FILES "${PROJECT_BINARY_DIR}/rekindle.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endif()
+if(RK_ONEDNN)
+  get_target_property(dnnl_file DNNL::dnnl IMPORTED_LOCATION_RELEASE)
+  if(dnnl_file)
+    get_filename_component(dnnl_folder "${dnnl_file}" DIRECTORY)
+    get_filename_component(dnnl_real "${dnnl_folder}/libdnnl.so.3" REALPATH)
+    install(FILES "${dnnl_real}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" RENAME libdnnl.so.3)
+  endif()
+endif()

@@ -1,0 +1,39 @@
+// The parts of the decoder that need no template.
+// SPDX-License-Identifier: Apache-2.0
+#include "base/encode.h"
+
+namespace rekindle {
+
+namespace {
+constexpr int kMostNesting = 64;
+}
+
+void Decoder::raw(void* data, size_t size) {
+  if (size == 0) return;
+  if (size > bytes_.size()) {
+    std::memset(data, 0, size);
+    fail("the data end in the middle of a value");
+    bytes_ = {};
+    return;
+  }
+  std::memcpy(data, bytes_.data(), size);
+  bytes_ = bytes_.subspan(size);
+}
+
+void Decoder::fail(std::string what) {
+  if (status_.ok()) status_ = Status::error(Code::data_loss, std::move(what));
+}
+
+Decoder::Nest::Nest(Decoder& decoder) : d(decoder) {
+  if (++d.depth_ > kMostNesting) d.fail("values are nested deeper than " + std::to_string(kMostNesting));
+}
+
+void decode(Decoder& d, std::string& v) {
+  uint32_t count = 0;
+  decode(d, count);
+  if (count > d.left()) return d.fail("a string of " + std::to_string(count) + " bytes runs past the end");
+  v.resize(count);
+  d.raw(v.data(), count);
+}
+
+}  // namespace rekindle

@@ -1,0 +1,120 @@
+// Attributes as text: one print_value/parse_value pair a type of field.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/encode.h"
+#include "base/fields.h"
+#include "ir/graph_fwd.h"
+#include "ir/text_reader.h"
+#include "tensor/tensor.h"
+
+namespace rekindle {
+
+std::string print_value(bool v);
+std::string print_value(int64_t v);
+std::string print_value(float v);
+std::string print_value(double v);
+std::string print_value(const std::string& v);
+std::string print_value(const Dim& v);
+std::string print_value(const Tensor& v);
+std::string print_value(const GraphRef& v);
+inline std::string print_value(int v) { return print_value(int64_t(v)); }
+template <NamedEnum E>
+std::string print_value(E v) { return std::string(enum_name(v)); }
+template <class T>
+std::string print_value(const std::optional<T>& v) { return v ? print_value(*v) : "none"; }
+template <class T>
+std::string print_value(const std::vector<T>& v) {
+  std::string text = "[";
+  for (size_t i = 0; i < v.size(); ++i) text += (i ? ", " : "") + print_value(static_cast<const T&>(v[i]));
+  return text + "]";
+}
+
+Status parse_value(TextReader& in, bool& v);
+Status parse_value(TextReader& in, int64_t& v);
+Status parse_value(TextReader& in, int& v);
+Status parse_value(TextReader& in, float& v);
+Status parse_value(TextReader& in, double& v);
+Status parse_value(TextReader& in, std::string& v);
+Status parse_value(TextReader& in, Dim& v);
+Status parse_value(TextReader& in, Tensor& v);
+Status parse_value(TextReader& in, GraphRef& v);
+template <NamedEnum E>
+Status parse_value(TextReader& in, E& v) {
+  RK_TRY(std::string word, in.identifier());
+  std::string known;
+  const auto& names = enum_names(v);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == word) return v = E(i), Status{};
+    known += (i ? ", " : "") + std::string(names[i]);
+  }
+  return in.error("'" + word + "' is none of " + known);
+}
+template <class T>
+Status parse_value(TextReader& in, std::vector<T>& v) {
+  v.clear();
+  RK_CHECK(in.expect("["));
+  while (!in.accept("]")) {
+    if (!v.empty()) RK_CHECK(in.expect(","));
+    T x{};
+    RK_CHECK(parse_value(in, x));
+    v.push_back(std::move(x));
+  }
+  return {};
+}
+template <class T>
+Status parse_value(TextReader& in, std::optional<T>& v) {
+  if (in.accept("none")) return v.reset(), Status{};
+  return parse_value(in, v.emplace());
+}
+
+/// "{axis=1, pads=[0, 1]}": the fields that differ from a default-made op; "" when none does.
+template <class T>
+std::string print_attributes(const T& op) {
+  std::string text;
+  if constexpr (HasFields<T>) {
+    const T usual{};
+    std::apply(
+        [&](const auto&... f) {
+          ((op.*(f.member) == usual.*(f.member)
+                ? void()
+                : void(text += (text.empty() ? "" : ", ") + std::string(f.name) + "=" + print_value(op.*(f.member)))),
+           ...);
+        },
+        T::fields);
+  }
+  return text.empty() ? text : "{" + text + "}";
+}
+template <class T>
+std::vector<std::pair<std::string, std::string>> field_texts(const T& op) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for_each_field(op, [&](std::string_view name, const auto& v) { texts.emplace_back(name, print_value(v)); });
+  return texts;
+}
+/// Reads "{name=value, …}" if one comes next; an unknown name is an error that lists the known ones.
+template <class T>
+Status parse_attributes(TextReader& in, T& op, std::string_view op_name) {
+  if (!in.accept("{")) return {};
+  for (bool first = true; !in.accept("}"); first = false) {
+    if (!first) RK_CHECK(in.expect(","));
+    RK_TRY(std::string name, in.identifier());
+    RK_CHECK(in.expect("="));
+    bool found = false;
+    Status status;
+    std::string known;
+    for_each_field(op, [&](std::string_view field, auto& v) {
+      known += (known.empty() ? "" : ", ") + std::string(field);
+      if (field == name && !found) found = true, status = parse_value(in, v);
+    });
+    if (!found)
+      return in.error(std::string(op_name) + " has no attribute '" + name + "'" +
+                      (known.empty() ? ", it has none" : "; it has " + known));
+    RK_CHECK(std::move(status));
+  }
+  return {};
+}
+
+}  // namespace rekindle

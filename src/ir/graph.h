@@ -1,0 +1,128 @@
+// A graph is a list of nodes in topological order; values and nodes are small ids, never pointers.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/op.h"
+
+namespace rekindle {
+
+enum class ValueId : uint32_t { none = UINT32_MAX };  // none: an absent optional input
+enum class NodeId : uint32_t { none = UINT32_MAX };
+
+struct Value {
+  std::string name;  // unique in its graph
+  TensorType type;
+  std::shared_ptr<const Tensor> constant;  // set for weights and folded results; such a value has no producer
+  NodeId producer = NodeId::none;          // none for inputs and constants
+};
+
+struct Node {
+  Op op;
+  std::vector<ValueId> inputs;  // ValueId::none where an optional input is absent
+  std::vector<ValueId> outputs;
+  std::string origin;  // the ONNX nodes it came from: "/encoder/layer.0/MatMul, /encoder/layer.0/Add"
+};
+
+class Patch;  // ir/patch.h: new nodes, plus which old values they stand for
+
+class Graph {
+ public:
+  std::string name = "main";
+  std::vector<ValueId> inputs, outputs;
+
+  ValueId add_input(std::string name, TensorType type);
+  ValueId add_constant(std::string name, Tensor value);
+  /// Appends a node; infers the types of its outputs. Names are made unique; unknown dims get symbols of their own.
+  Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names = {},
+                                   std::string origin = {});
+  /// The same for ops with one output.
+  Result<ValueId> add1(Op op, std::vector<ValueId> inputs, std::string name = {}, std::string origin = {});
+
+  /// The only way to change what exists: all or nothing. Types must match; new nodes inherit the origins of those they make
+  /// dead, which are removed.
+  Status apply(const Patch&);
+  /// Removes nodes and constants that no output depends on; returns how many nodes.
+  int remove_dead();
+  /// Order, arity, types (inferred again), names, uses. Run after every pass.
+  Status verify() const;
+
+  const Value& operator[](ValueId v) const { return values_[size_t(v)]; }
+  const Node& operator[](NodeId n) const { return nodes_[size_t(n)].node; }
+  /// Null when v is an input or a constant.
+  const Node* producer(ValueId v) const;
+  /// Uses by nodes plus uses as graph output.
+  size_t use_count(ValueId v) const;
+  const std::vector<NodeId>& users(ValueId v) const { return uses_[size_t(v)].nodes; }  // one entry a use
+  bool is_output(ValueId v) const { return uses_[size_t(v)].as_output > 0; }
+  bool is_input(ValueId v) const;
+  const Tensor* constant(ValueId v) const { return v == ValueId::none ? nullptr : values_[size_t(v)].constant.get(); }
+  size_t value_count() const { return values_.size(); }
+  size_t node_count() const { return live_nodes_; }
+  ValueId find(std::string_view name) const;  // none when there is no such value
+  Types input_types(const Node&) const;       // absent inputs have rank... see absent_type()
+
+  /// Topological order; stays valid while nodes after the current one are added or removed.
+  NodeId first() const { return first_; }
+  NodeId next(NodeId n) const { return nodes_[size_t(n)].next; }
+  bool is_live(NodeId n) const { return nodes_[size_t(n)].live; }
+  bool precedes(NodeId a, NodeId b) const { return nodes_[size_t(a)].rank < nodes_[size_t(b)].rank; }
+  /// A snapshot of the order, for loops that edit.
+  std::vector<NodeId> order() const;
+
+  void set_outputs(std::vector<ValueId> values);  // keeps use counts right; names stay
+  void rename(ValueId v, std::string name);
+  void set_name_hint(std::string name) { this->name = std::move(name); }
+
+ private:
+  struct Slot {
+    Node node;
+    NodeId previous = NodeId::none, next = NodeId::none;
+    int64_t rank = 0;
+    bool live = true;
+  };
+  struct Uses {
+    std::vector<NodeId> nodes;
+    uint32_t as_output = 0;
+  };
+  ValueId new_value(std::string name, TensorType type);
+  std::string unique_name(std::string wanted) const;
+  Result<NodeId> insert(Op op, std::vector<ValueId> inputs, std::vector<std::string> names, std::string origin, NodeId before);
+  void link_before(NodeId n, NodeId before);
+  void relabel();
+  void remove(NodeId n);
+  void replace_uses(ValueId old, ValueId now);
+
+  std::vector<Value> values_;
+  std::vector<Uses> uses_;
+  std::vector<Slot> nodes_;
+  NodeId first_ = NodeId::none, last_ = NodeId::none;
+  size_t live_nodes_ = 0;
+  std::unordered_map<std::string, ValueId> names_;
+  mutable std::unordered_map<std::string, int> suffixes_;
+};
+
+/// The type that stands for an absent optional input in infer(): check with is_absent().
+TensorType absent_type();
+bool is_absent(const TensorType&);
+
+/// A graph inside an op (If, Loop, region): shared, never changed in place.
+using GraphRef = std::shared_ptr<const Graph>;
+
+/// The canonical text; constants of more than 16 elements print as "#k" and need the table to come back.
+std::string print(const Graph&);
+struct ConstantTable {
+  std::vector<std::shared_ptr<const Tensor>> constants;  // "#0", "#1", … in order
+};
+std::string print(const Graph&, ConstantTable& constants);
+/// Errors name line and column. print(*parse(print(g))) == print(g).
+Result<Graph> parse(std::string_view text, const OpTable& ops, const ConstantTable* constants = nullptr);
+
+/// Runs the graph with the references of its ops. `watch`, when given, sees every value as it is made.
+using Watch = std::function<Status(ValueId, const Tensor&)>;
+Result<Tensors> interpret(const Graph&, std::span<const Tensor> inputs, const Watch& watch = {});
+
+}  // namespace rekindle

@@ -1,0 +1,39 @@
+// A proposed edit: new nodes, and which old values they stand for. Graph::apply checks it and commits it whole.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "ir/graph.h"
+
+namespace rekindle {
+
+class Patch {
+ public:
+  explicit Patch(const Graph& graph) : graph_(graph) {}
+  /// Types are inferred at once, so a later step can ask type(). Ids of new values are only valid inside this patch.
+  Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs);
+  Result<ValueId> add1(Op op, std::vector<ValueId> inputs);
+  ValueId add_constant(Tensor value);
+  void replace(ValueId old, ValueId now) { replaced_.push_back({old, now}); }
+  const TensorType& type(ValueId v) const;
+  const Tensor* constant(ValueId v) const;
+  const Graph& graph() const { return graph_; }
+  bool empty() const { return replaced_.empty(); }
+
+ private:
+  friend class Graph;
+  struct NewNode {
+    Op op;
+    std::vector<ValueId> inputs, outputs;
+  };
+  struct NewValue {
+    TensorType type;
+    std::shared_ptr<const Tensor> constant;
+  };
+  static constexpr uint32_t kNew = 0x80000000u;  // ids from here on belong to the patch
+  static bool is_new(ValueId v) { return v != ValueId::none && uint32_t(v) >= kNew; }
+  const Graph& graph_;
+  std::vector<NewNode> nodes_;
+  std::vector<NewValue> values_;
+  std::vector<std::pair<ValueId, ValueId>> replaced_;
+};
+
+}  // namespace rekindle

@@ -1,0 +1,5 @@
+// The headers of every op, for the table and for tests. Other code includes the one it needs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "math/elementwise.h"
+#include "math/softmax.h"

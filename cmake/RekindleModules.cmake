@@ -28,9 +28,14 @@ function(rk_read_layers file)
   set(RK_ALL_MODULES "${modules}" PARENT_SCOPE)  # also those that rk_without leaves out
 endfunction()
 
-# rk_uses(MODULE LIBRARY...): libraries from outside that a module links.
+# rk_uses(MODULE LIBRARY...): libraries from outside that a module's headers use, so that its users compile with them.
 function(rk_uses module)
   set(RK_USES_${module} "${ARGN}" PARENT_SCOPE)
+endfunction()
+
+# rk_uses_privately(MODULE LIBRARY...): libraries that only the module's own .cc files see.
+function(rk_uses_privately module)
+  set(RK_PRIVATE_${module} "${ARGN}" PARENT_SCOPE)
 endfunction()
 
 # rk_without(MODULE): leaves out a module and all that may include it. The table is in order, so one walk is enough.
@@ -73,6 +78,7 @@ function(rk_compile_like target module)
       target_link_libraries(${target} PUBLIC ${library})
     endforeach()
   endforeach()
+  target_link_libraries(${target} PRIVATE ${RK_PRIVATE_${module}})
 endfunction()
 
 # One module. A folder that has no .cc file yet still is a target, so that others can name it.
@@ -89,7 +95,7 @@ function(rk_module module)
     add_library(rk_${name} INTERFACE)
     set(scope INTERFACE)
     target_include_directories(rk_${name} INTERFACE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
-    target_link_libraries(rk_${name} INTERFACE ${RK_USES_${module}})
+    target_link_libraries(rk_${name} INTERFACE ${RK_USES_${module}} ${RK_PRIVATE_${module}})
   endif()
   foreach(used IN LISTS RK_LAYER_${module})
     if(used IN_LIST RK_MODULES)
@@ -148,7 +154,7 @@ function(rk_library library)
   set(outside "")
   foreach(module IN LISTS arg_MODULES)
     rk_target_name(${module} name)
-    list(APPEND outside ${RK_USES_${module}})
+    list(APPEND outside ${RK_USES_${module}} ${RK_PRIVATE_${module}})
     if(TARGET rk_${name}_objects)
       list(APPEND objects $<TARGET_OBJECTS:rk_${name}_objects>)
       get_target_property(extra rk_${name} RK_EXTRA_OBJECTS)

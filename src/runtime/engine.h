@@ -1,0 +1,70 @@
+// Engine: a loaded file, immutable and shared. Context: the shapes, arena and streams of one thread of work.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "device/device.h"
+#include "plan/engine_file.h"
+
+namespace rekindle {
+
+struct LoadOptions {
+  OpenDevice open_device;
+  int variant = -1;  // -1: the best one this machine can run
+  bool verify_weights = true;
+};
+struct ContextOptions {
+  int threads = 0;  // 0: every core the process may use (affinity and cgroup limits asked)
+};
+
+class Context;
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  /// Errors say which variant needs what this machine lacks ("needs avx512, this machine has avx2").
+  static Result<std::shared_ptr<const Engine>> load(const std::filesystem::path&, const LoadOptions&);
+  static Result<std::shared_ptr<const Engine>> from_file(EngineFile file, const LoadOptions&);
+  std::span<const Binding> bindings() const;
+  const Plan& plan() const;
+  const EngineFile& file() const;
+  Result<std::unique_ptr<Context>> create_context(const ContextOptions& = {}) const;
+  ~Engine();
+
+ private:
+  friend class Context;
+  friend class Frame;
+  Engine();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What one step took in a profiled run.
+struct StepTime {
+  uint32_t step = 0;
+  double microseconds = 0;
+};
+
+class Context {
+ public:
+  ~Context();
+  /// Checks dtype, rank, fixed dims and the profile; symbols get their values. The tensor shares its memory with the caller:
+  /// filling it again and running needs no new bind. An output may be bound too, to receive the result in place.
+  Status bind(std::string_view name, Tensor tensor);
+  /// After every input is bound: the concrete shape an output will have; an error when only the run can tell.
+  Result<Dims> output_dims(std::string_view name);
+  Status run();  // enqueue and wait. A run after the first with the same shapes neither allocates nor locks
+  Result<Tensor> output(std::string_view name) const;  // valid after run(), until the next
+  /// Times each step of the next runs; costs a clock read a step.
+  void set_profiling(bool on);
+  std::span<const StepTime> step_times() const;
+  int64_t arena_bytes() const;  // for the current shapes
+
+ private:
+  friend class Engine;
+  Context();
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rekindle

@@ -19,9 +19,10 @@ using Kind = DimExpr::Kind;
 
 // Sums multiply out, so hostile or absurd models could grow an expression without end. Past these limits the result is an
 // unknown dim: still right, only less is known about it.
-constexpr int kDeepest = 48;
-constexpr size_t kMostTerms = 128;
-constexpr size_t kLongestText = 8192;
+constexpr int kDeepest = 32;
+constexpr size_t kMostTerms = 64;
+constexpr size_t kMostFactors = 256;  // of all terms together
+constexpr size_t kMostArgs = 32;
 
 /// Nodes live for the process: a Dim is a bare pointer, and the few thousand distinct expressions of a model are small.
 struct Table {
@@ -68,6 +69,9 @@ void normalize(DimSum& sum) {
   }
   terms.resize(kept);
   if (kept > 0 && terms[kept - 1].coefficient == 0) terms.pop_back();
+  if (is_saturated(sum.constant)) sum.overflow = true;
+  for (const DimTerm& t : terms)
+    if (is_saturated(t.coefficient)) sum.overflow = true;
 }
 
 DimSum add(const DimSum& a, const DimSum& b, int64_t times) {
@@ -189,7 +193,6 @@ Dim floor_div_constant(const Dim& x, int64_t by) {
   const Dim remaining = dim_of(std::move(rest));
   const DimInterval bounds = DimArithmetic::bounds_of(remaining);
   if (bounds.low >= 0 && bounds.high < by) return dim_of(std::move(whole));
-  if (remaining.as_int()) return dim_of(std::move(whole)) + floor_quotient(*remaining.as_int(), by);
   return dim_of(std::move(whole)) + make_atom(Kind::floor_div, {remaining, by});
 }
 
@@ -211,6 +214,16 @@ Dim mod_constant(const Dim& x, int64_t by) {
   return make_atom(Kind::mod, {remaining, by});
 }
 
+DimInterval sum_bounds(const DimSum& sum) {
+  DimInterval bounds{sum.constant, sum.constant};
+  for (const DimTerm& t : sum.terms) {
+    DimInterval product{t.coefficient, t.coefficient};
+    for (const DimExpr* f : t.factors) product = multiply_bounds(product, f->bounds);
+    bounds = add_bounds(bounds, product);
+  }
+  return bounds;
+}
+
 /// min and max: flattened, sorted, without arguments that another one provably dominates.
 Dim extreme(Kind kind, const Dim& a, const Dim& b) {
   std::vector<Dim> args;
@@ -221,13 +234,13 @@ Dim extreme(Kind kind, const Dim& a, const Dim& b) {
   }
   std::sort(args.begin(), args.end());
   args.erase(std::unique(args.begin(), args.end()), args.end());
+  const bool greatest = kind == Kind::max;
   auto dominates = [&](const Dim& x, const Dim& y) {  // max: x >= y always
-    const Dim difference = kind == Kind::max ? x - y : y - x;
-    const DimInterval bounds = DimArithmetic::bounds_of(difference);
-    // An overflowed difference proves nothing, but comparing with a constant that is the end of the range does.
-    if (y.is(kind == Kind::max ? INT64_MIN : INT64_MAX) || x.is(kind == Kind::max ? INT64_MAX : INT64_MIN)) return true;
-    if (x.as_int() && y.as_int()) return kind == Kind::max ? *x.as_int() >= *y.as_int() : *x.as_int() <= *y.as_int();
-    return bounds.low >= 0 && !is_saturated(bounds.low) && difference != Dim(INT64_MAX);
+    if (x.as_int() && y.as_int()) return greatest ? *x.as_int() >= *y.as_int() : *x.as_int() <= *y.as_int();
+    if (y.is(greatest ? INT64_MIN : INT64_MAX) || x.is(greatest ? INT64_MAX : INT64_MIN)) return true;
+    if (any_saturated(x, y)) return false;
+    const DimSum difference = greatest ? add(sum_of(x), sum_of(y), -1) : add(sum_of(y), sum_of(x), -1);
+    return !difference.overflow && sum_bounds(difference).low >= 0;
   };
   std::vector<Dim> kept;
   for (size_t i = 0; i < args.size(); ++i) {
@@ -249,7 +262,9 @@ Dim intern_dim(DimExpr&& expr) {
   for (const DimTerm& t : expr.sum.terms)
     for (const DimExpr* e : t.factors) inner = std::max(inner, e->depth), expr.has_unknown |= e->has_unknown, ++factors;
   expr.depth = inner + 1;
-  if (expr.depth > kDeepest || expr.text.size() > kLongestText || factors > 4 * kMostTerms) return Dim::unknown();
+  if (expr.depth > kDeepest || expr.text.size() > kLongestDimText || factors > kMostFactors ||
+      expr.args.size() > kMostArgs)
+    return Dim::unknown();
   Table& t = table();
   std::lock_guard lock(t.mutex);
   if (auto found = t.nodes.find(expr.text); found != t.nodes.end()) return DimArithmetic::of(found->second.get());
@@ -273,12 +288,7 @@ Dim dim_of(DimSum&& sum) {
     return DimArithmetic::of(sum.terms[0].factors[0]);
   DimExpr e;
   e.kind = Kind::sum;
-  e.bounds = {sum.constant, sum.constant};
-  for (const DimTerm& t : sum.terms) {
-    DimInterval product{t.coefficient, t.coefficient};
-    for (const DimExpr* f : t.factors) product = multiply_bounds(product, f->bounds);
-    e.bounds = add_bounds(e.bounds, product);
-  }
+  e.bounds = sum_bounds(sum);
   e.text = sum_text(sum);
   e.sum = std::move(sum);
   return intern_dim(std::move(e));
@@ -341,7 +351,12 @@ Dim operator+(Dim a, Dim b) {
   return sum.terms.size() > kMostTerms ? Dim::unknown() : dim_of(std::move(sum));
 }
 
-Dim operator-(Dim a, Dim b) { return a + b * Dim(-1); }
+Dim operator-(Dim a, Dim b) {
+  if (b.as_int()) return a + saturated_negate(*b.as_int());
+  if (any_saturated(a, b)) return a;
+  DimSum sum = add(sum_of(a), sum_of(b), -1);
+  return sum.terms.size() > kMostTerms ? Dim::unknown() : dim_of(std::move(sum));
+}
 
 Dim operator*(Dim a, Dim b) {
   if (a.is(0) || b.is(0)) return 0;
@@ -379,7 +394,10 @@ Dim floor_div(Dim a, Dim b) {
   return make_atom(Kind::floor_div, {a, b});
 }
 
-Dim ceil_div(Dim a, Dim b) { return floor_div(a + b - 1, b); }
+Dim ceil_div(Dim a, Dim b) {
+  if (b.as_int() && *b.as_int() < 0) return ceil_div(a * Dim(-1), saturated_negate(*b.as_int()));
+  return floor_div(a + b - 1, b);
+}
 
 Dim mod(Dim a, Dim b) {
   if (b.is(0)) return make_atom(Kind::mod, {a, b});

@@ -9,6 +9,9 @@
 
 namespace rekindle {
 
+/// No Dim prints longer than this, and none longer is parsed.
+inline constexpr size_t kLongestDimText = 4096;
+
 /// coefficient * factor * factor …; the factors are atoms, sorted by text, with repetition for powers.
 struct DimTerm {
   int64_t coefficient = 0;

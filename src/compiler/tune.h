@@ -1,0 +1,73 @@
+// Choosing a kernel for each region: offers, measurements on the device, and the cache that remembers them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compiler/tactic.h"
+#include "device/device.h"
+
+namespace rekindle {
+
+/// One candidate of one region, as `--explain` and the TUNE section show it.
+struct Candidate {
+  std::string tactic, config;
+  double microseconds = 0;  // measured, or predicted when `is_predicted`; 0 when refused
+  bool is_predicted = false;
+  std::string refusal;  // why not, when it was not
+};
+struct Choice {
+  BuiltKernel kernel;
+  std::string tactic, config;
+  double microseconds = 0;
+  std::vector<Candidate> candidates;  // in the order they were tried, the winner first
+};
+
+/// JSON lines: {"region": key hash, "device": …, "threads": …, "tactic": …, "version": …, "config": …, "us": …}.
+class TimingCache {
+ public:
+  /// A missing file is an empty cache; a damaged line is skipped with a warning in `notes`.
+  static Result<TimingCache> load(const std::string& path);
+  Status save(const std::string& path) const;  // atomically; lines sorted, so equal caches are equal bytes
+  std::optional<double> find(const std::string& key) const;
+  void store(const std::string& key, double microseconds);
+  std::vector<std::string> notes;
+  bool changed() const { return changed_; }
+
+ private:
+  std::map<std::string, double> times_;
+  bool changed_ = false;
+};
+
+struct TuneOptions {
+  int effort = 1;       // 0 measures nothing: first tactic that offers, its first config
+  int threads = 1;
+  std::vector<std::string> disabled_tactics;  // names or prefixes: "cpu.onednn"
+  bool check = true;    // compare with the reference before a time counts
+};
+
+class Tuner {
+ public:
+  Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target, TuneOptions options,
+        TimingCache& cache);
+  /// Never fails for lack of a kernel: the reference ends every table. Equal regions are tuned once.
+  Result<Choice> choose(const Region&);
+
+ private:
+  std::shared_ptr<Device> device_;
+  std::span<const Tactic* const> tactics_;
+  Target target_;
+  TuneOptions options_;
+  TimingCache& cache_;
+  std::map<std::string, Choice> done_;  // by Region::key()
+};
+
+/// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every buffer (an
+/// error when one is touched), and with `expected` given a comparison before the time counts.
+Result<double> measure(Device&, const Region&, const BuiltKernel&, int threads, const Tensors* inputs,
+                       const Tensors* expected);
+
+}  // namespace rekindle

@@ -105,10 +105,6 @@ class Graph {
   mutable std::unordered_map<std::string, int> suffixes_;
 };
 
-/// The type that stands for an absent optional input in infer(): check with is_absent().
-TensorType absent_type();
-bool is_absent(const TensorType&);
-
 /// A graph inside an op (If, Loop, region): shared, never changed in place.
 using GraphRef = std::shared_ptr<const Graph>;
 

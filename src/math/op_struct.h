@@ -38,8 +38,9 @@ concept ElementwiseOp = requires(const T op, float x) { op.formula(x); } ||
                         requires(const T op, float x) { op.formula(x, x, x); };
 
 /// A structured op gives `name`, `kind`, optionally `fields`, infer and evaluate.
-///   infer:    types of the inputs (an absent optional input has rank -1, see absent()) to types of the outputs; it is also
-///             the schema check: arity, dtypes, ranks, attributes. A dim only known after running is Dim::unknown().
+///   infer:    types of the inputs (see is_absent() for optional ones) to types of the outputs; it is also the schema check:
+///             arity, dtypes, ranks, attributes. A dim only known after running is Dim::unknown(); one unknown that stands in
+///             several outputs says that they have the same size.
 ///   evaluate: the reference: clear, not fast. Inputs have passed infer; what only values can tell is checked here.
 template <class T>
 concept StructuredOp = requires(const T op, std::span<const TensorType> types, std::span<const Tensor> args) {
@@ -71,6 +72,11 @@ constexpr bool commutes() {
   if constexpr (requires { T::commutes; }) return T::commutes;
   else return false;
 }
+
+/// What stands for an absent optional input: in infer() a type that no tensor has, in evaluate() a default-made Tensor.
+TensorType absent_type();
+bool is_absent(const TensorType& type);
+inline bool is_absent(const Tensor& t) { return !t.has_data() && t.rank() == 0 && t.dtype() == DType::f32; }
 
 /// "softmax: axis 2 is outside rank 2"
 Status op_error(std::string_view op, std::string message, Where at = Where::here());

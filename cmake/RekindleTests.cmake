@@ -1,21 +1,25 @@
 # Tests: tests/<module>/*_test.cc is the executable <module>_test (label fast), tests/<module>/slow/*_test.cc is
 # <module>_slow_test (label slow), tests/<module>/*_test.py are Python tests of the built program; fuzz targets too.
 # SPDX-License-Identifier: Apache-2.0
-find_package(GTest REQUIRED)
+# The Python of the venv, which has what the tests import; without it the system's.
 find_program(RK_PYTHON python3 HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin" NO_DEFAULT_PATH)
 find_program(RK_PYTHON python3)
 
 # rk_test(NAME name LABEL label SOURCES ... USES modules): one GoogleTest executable.
 function(rk_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;LABEL" "SOURCES;USES")
+  cmake_path(SET results "${PROJECT_BINARY_DIR}/test-results/${arg_NAME}.xml")
   add_executable(${arg_NAME} ${arg_SOURCES})
   set_target_properties(${arg_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
   target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${arg_NAME} PRIVATE rk_test_common ${arg_USES})
   target_precompile_headers(${arg_NAME} REUSE_FROM rk_test_pch)
   # One entry an executable: a process for each case would cost more than the cases.
-  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} "--gtest_output=xml:${PROJECT_BINARY_DIR}/test-results/${arg_NAME}.xml")
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} "--gtest_output=xml:${results}")
   set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT $<IF:$<STREQUAL:${arg_LABEL},fast>,120,900>)
+  if(arg_LABEL STREQUAL "fast")
+    add_dependencies(fast_tests ${arg_NAME})
+  endif()
 endfunction()
 
 # What a test of a module links: the module and what it may include, plus its "tests/<module>:" line of layers.txt.
@@ -34,13 +38,18 @@ function(rk_python_tests folder name)
   file(GLOB scripts CONFIGURE_DEPENDS "${folder}/*_test.py")
   foreach(script IN LISTS scripts)
     get_filename_component(stem "${script}" NAME_WE)
-    add_test(NAME ${name}.${stem} COMMAND "${RK_PYTHON}" "${script}" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    add_test(NAME ${name}.${stem} COMMAND "${RK_PYTHON}" tools/run_python_test.py "${script}"
+      "${PROJECT_BINARY_DIR}/test-results/${name}.${stem}.xml" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(${name}.${stem} PROPERTIES LABELS fast TIMEOUT 300
       ENVIRONMENT "REKINDLE=${PROJECT_BINARY_DIR}/rekindle;RK_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()
 
 function(rk_add_tests root)
+  add_custom_target(fast_tests)
+  if(TARGET rekindle_program)
+    add_dependencies(fast_tests rekindle_program)  # the Python tests run it
+  endif()
   add_library(rk_test_common INTERFACE)
   target_link_libraries(rk_test_common INTERFACE GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(rk_test_common INTERFACE "RK_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")

@@ -1,0 +1,83 @@
+# The commands of this repository; `make help` lists them. CMake does the building, tools/setup.sh the installing.
+# SPDX-License-Identifier: Apache-2.0
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+SHELL := /bin/bash
+PYTHON := build/venv/bin/python
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
+# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed.
+TEST_STAGES := check-layers check-sizes check-format check-sources unit asan tsan fuzz lint
+
+BUILD_SOURCES = git ls-files -co --exclude-standard '*.h' '*.hpp' '*.cc' '*.cuh' '*.cu'
+
+.PHONY: help setup build test unit demo format lint asan tsan fuzz bench clean $(TEST_STAGES)
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1|/' | column -t -s '|'
+
+build: build/release/build.ninja  ## what users run: build/release/rekindle (installs what is missing first)
+	@tools/setup.sh build
+	@cmake --build --preset release -j $(JOBS) --target shipped
+
+build/release/build.ninja: CMakePresets.json
+	@tools/setup.sh build
+	@cmake --preset release
+
+setup:  ## install all that building and testing need, and no more
+	@tools/setup.sh test
+
+test: setup  ## everything that must pass before a merge: what .ci/run calls
+	@$(PYTHON) tools/run_stages.py $(TEST_STAGES)
+
+unit: setup  ## build all of the release preset and run its tests
+	@$(call build_and_test,release,)
+
+asan: setup  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(call build_and_test,asan,-L fast)
+
+tsan: setup  ## the fast tests under ThreadSanitizer
+	@$(call build_and_test,tsan,-L fast)
+
+# A test reads files of the tree by their paths, so configure again each time: new folders are found, one second.
+define build_and_test
+	cmake --preset $(1) >build/$(1).configure.log 2>&1 || { cat build/$(1).configure.log; exit 1; }
+	cmake --build --preset $(1) -j $(JOBS) $(if $(filter asan tsan,$(1)),--target fast_tests)
+	rm -rf build/$(1)/test-results
+	ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure --no-tests=error $(2)
+endef
+
+fuzz: setup  ## a minute of fuzzing for each target: make fuzz FUZZ_SECONDS=3600
+	@cmake --preset fuzz >build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
+	@cmake --build --preset fuzz -j $(JOBS)
+	@$(PYTHON) tools/run_fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(JOBS)
+
+lint: setup  ## clang-tidy; results are kept by the hash of what they depend on
+	@cmake --preset release >build/release.configure.log 2>&1 || { cat build/release.configure.log; exit 1; }
+	@$(PYTHON) tools/lint.py --jobs $(JOBS)
+
+check-layers:
+	@python3 tools/check_layers.py
+
+check-sizes:
+	@python3 tools/check_sizes.py
+
+check-sources:
+	@python3 tools/check_sources.py
+
+check-format: setup
+	@$(BUILD_SOURCES) | xargs --no-run-if-empty clang-format --dry-run -Werror
+
+format:  ## lay out all C++ as .clang-format says
+	@$(BUILD_SOURCES) | xargs --no-run-if-empty clang-format -i
+
+demo: build setup  ## read the text of a picture with engines built on the spot
+	@tools/fetch_models --only ppocr4_det,ppocr4_rec
+	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo.png
+
+bench: build  ## compare with onnxruntime and OpenVINO on this machine
+	@tools/setup.sh bench
+	@$(PYTHON) bench/run.py
+
+clean:  ## remove build/, and with it everything but Debian packages
+	rm -rf build

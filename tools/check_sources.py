@@ -1,0 +1,56 @@
+"""Fails when a source file does not open with what it is for, has no SPDX line, or names somebody's machine.
+
+  check_sources.py [ROOT]
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+COMMENT = {".h": "//", ".hpp": "//", ".cc": "//", ".cu": "//", ".cuh": "//", ".def": "//", ".py": '"""',
+           ".sh": "#", ".cmake": "#", ".cases": "#", ".rkir": "#"}
+WITH_SPDX = {".h", ".hpp", ".cc", ".cu", ".cuh", ".py", ".sh", ".cmake"}
+SPDX = "SPDX-License-Identifier: Apache-2.0"
+MACHINE_PATH = re.compile(r"(?<![\w.])/(home|work|root|Users)/\w")
+LINES_OF_OPENING = 20
+
+
+def check(path, name):
+    """What is wrong with one file, as texts."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return [f"{name}: not UTF-8"] if path.suffix in COMMENT else []
+    errors = []
+    lines = text.splitlines()
+    if path.suffix in COMMENT and lines:
+        first = lines[1] if lines[0].startswith("#!") and len(lines) > 1 else lines[0]
+        mark = COMMENT[path.suffix]
+        if not first.startswith(mark) or len(first) < len(mark) + 10:
+            errors.append(f"{name}:1: does not open with a sentence saying what the file is for")
+        opening = "\n".join(lines[:LINES_OF_OPENING])
+        if path.suffix in WITH_SPDX and SPDX not in opening:
+            errors.append(f"{name}: no '{SPDX}' in its first {LINES_OF_OPENING} lines")
+    for number, line in enumerate(lines, 1):
+        if MACHINE_PATH.search(line):
+            errors.append(f"{name}:{number}: a path of somebody's machine")
+        if line.startswith(("<<<<<<< ", ">>>>>>> ")):
+            errors.append(f"{name}:{number}: conflict marker")
+    if text and not text.endswith("\n"):
+        errors.append(f"{name}:{len(lines)}: no newline at the end")
+    return errors
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent)
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, check=True, text=True,
+                           capture_output=True).stdout.splitlines()
+    errors = [error for name in sorted(set(names)) if (root / name).is_file() for error in check(root / name, name)]
+    print("\n".join(errors) if errors else f"sources: {len(set(names))} files open with what they are for")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,6 @@
-// Picking elements by index: gather, gather_elements, gather_nd. Indices are i64 or i32; negative ones count
-// from the end; one outside its axis is an error when the op runs. SPDX-License-Identifier: Apache-2.0
+// Picking elements by index: gather, gather_elements, gather_nd. Indices are i64 or i32; negative ones
+// count from the end; one outside its axis is an error when the op runs.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "math/op_struct.h"
 

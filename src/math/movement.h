@@ -1,6 +1,7 @@
-// Ops that only move elements: reshape, transpose, expand, concat, slice, pad, tile, reverse_sequence, trilu.
-// Each output element is a copy of one input element or a constant, so every element type is taken, strings
-// and packed ones included. SPDX-License-Identifier: Apache-2.0
+// Ops that only move elements: reshape, transpose, expand, concat, slice, pad, tile, reverse_sequence,
+// trilu. Each output element is a copy of one input element or a constant, so every element type is taken,
+// strings and packed ones included.
+// SPDX-License-Identifier: Apache-2.0
 //
 // A shape-like argument is a field when it is known at build, symbolically or not, and an extra run-time
 // input when only running tells it; the field is then ignored and the dims it decides are unknown.

@@ -1,5 +1,6 @@
-// Ops whose output depends on comparing values: top_k, non_zero, compress, non_max_suppression, unique. Most
-// have a size that only running tells. SPDX-License-Identifier: Apache-2.0
+// Ops whose output depends on comparing values: top_k, non_zero, compress, non_max_suppression, unique.
+// Most have a size that only running tells.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <optional>
 

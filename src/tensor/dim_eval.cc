@@ -31,15 +31,20 @@ class Evaluation {
     const std::string where = failure_.at->text == whole.to_string() ? "" : " in " + whole.to_string();
     const std::string at = failure_.at->text;
     switch (failure_.why) {
-      case Failure::Why::unbound: return error("symbol " + at + where + " has no value");
+      case Failure::Why::unbound:
+        return error("symbol " + at + where + " has no value");
       case Failure::Why::negative:
-        return error("symbol " + at + " is " + std::to_string(failure_.a) + ", expected a size of at least 0");
-      case Failure::Why::undefined: return error("the dim " + at + where + " is known only after its step has run");
-      case Failure::Why::zero_divisor: return error(at + where + " divides by 0");
+        return error("symbol " + at + " is " + std::to_string(failure_.a) +
+                     ", expected a size of at least 0");
+      case Failure::Why::undefined:
+        return error("the dim " + at + where + " is known only after its step has run");
+      case Failure::Why::zero_divisor:
+        return error(at + where + " divides by 0");
       case Failure::Why::unequal:
-        return error(at + where + " joins sizes " + std::to_string(failure_.a) + " and " + std::to_string(failure_.b) +
-                     ", expected equal sizes or 1");
-      case Failure::Why::overflow: return error("the value of " + at + where + " overflows 64 bits");
+        return error(at + where + " joins sizes " + std::to_string(failure_.a) + " and " +
+                     std::to_string(failure_.b) + ", expected equal sizes or 1");
+      case Failure::Why::overflow:
+        return error("the value of " + at + where + " overflows 64 bits");
     }
     return error("cannot evaluate " + at);
   }
@@ -78,26 +83,35 @@ class Evaluation {
   }
   bool expr(const DimExpr& e, int64_t& value) {
     switch (e.kind) {
-      case Kind::unknown: return fail(Failure::Why::undefined, e);
+      case Kind::unknown:
+        return fail(Failure::Why::undefined, e);
       case Kind::symbol: {
         const auto found = bindings_.find(e.text);
         if (found == bindings_.end()) return fail(Failure::Why::unbound, e);
         value = found->second;
         return value >= 0 || fail(Failure::Why::negative, e, value);
       }
-      case Kind::sum: return sum(e, value);
-      case Kind::broadcast: return broadcast(e, value);
-      default: break;
+      case Kind::sum:
+        return sum(e, value);
+      case Kind::broadcast:
+        return broadcast(e, value);
+      default:
+        break;
     }
     int64_t a = 0, b = 0;
     if (!dim(e.args[0], a)) return false;
     for (size_t i = 1; i < e.args.size(); ++i) {
       if (!dim(e.args[i], b)) return false;
-      if (e.kind == Kind::min) a = std::min(a, b);
-      else if (e.kind == Kind::max) a = std::max(a, b);
-      else if (b == 0) return fail(Failure::Why::zero_divisor, e);
-      else if (b == -1 && a == INT64_MIN) return fail(Failure::Why::overflow, e);
-      else a = e.kind == Kind::mod ? floor_remainder(a, b) : floor_quotient(a, b);
+      if (e.kind == Kind::min)
+        a = std::min(a, b);
+      else if (e.kind == Kind::max)
+        a = std::max(a, b);
+      else if (b == 0)
+        return fail(Failure::Why::zero_divisor, e);
+      else if (b == -1 && a == INT64_MIN)
+        return fail(Failure::Why::overflow, e);
+      else
+        a = e.kind == Kind::mod ? floor_remainder(a, b) : floor_quotient(a, b);
     }
     value = a;
     return true;
@@ -112,7 +126,8 @@ DimInterval range_of(const DimExpr& e, const Profile& profile) {
   if (e.kind == Kind::unknown) return e.bounds;
   if (e.kind == Kind::symbol) {
     const auto found = profile.find(e.text);
-    return found == profile.end() ? e.bounds : DimInterval{std::max<int64_t>(0, found->second.min), found->second.max};
+    return found == profile.end() ? e.bounds
+                                  : DimInterval{std::max<int64_t>(0, found->second.min), found->second.max};
   }
   if (e.kind == Kind::sum) {
     DimInterval total{e.sum.constant, e.sum.constant};
@@ -159,8 +174,10 @@ int64_t known_divisor(const DimExpr& e) {
       for (const Dim& a : e.args) best = std::max(best, known_divisor(a));
       return best;
     }
-    case Kind::mod: return std::gcd(known_divisor(e.args[0]), known_divisor(e.args[1]));
-    default: return 1;
+    case Kind::mod:
+      return std::gcd(known_divisor(e.args[0]), known_divisor(e.args[1]));
+    default:
+      return 1;
   }
 }
 int64_t known_divisor(const Dim& d) {
@@ -195,11 +212,21 @@ Dim substituted(const DimExpr& e, const std::map<std::string, Dim, std::less<>>&
   for (size_t i = 1; i < e.args.size(); ++i) {
     const Dim next = e.args[i].substitute(with);
     switch (e.kind) {
-      case Kind::floor_div: result = floor_div(result, next); break;
-      case Kind::mod: result = mod(result, next); break;
-      case Kind::min: result = min(result, next); break;
-      case Kind::max: result = max(result, next); break;
-      default: result = broadcast(result, next); break;
+      case Kind::floor_div:
+        result = floor_div(result, next);
+        break;
+      case Kind::mod:
+        result = mod(result, next);
+        break;
+      case Kind::min:
+        result = min(result, next);
+        break;
+      case Kind::max:
+        result = max(result, next);
+        break;
+      default:
+        result = broadcast(result, next);
+        break;
     }
   }
   return result;

@@ -1,4 +1,4 @@
-// The inside of Dim: expression nodes, the table that interns them, and saturating integer arithmetic. Only dim*.cc include it.
+// The inside of Dim: expression nodes, polynomials, bounds, saturating integers. Only dim*.cc include it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
@@ -11,6 +11,9 @@ namespace rekindle {
 
 /// No Dim prints longer than this, and none longer is parsed.
 inline constexpr size_t kLongestDimText = 4096;
+/// Sums multiply out, so hostile or absurd models could grow an expression without end. Past this many terms
+/// the result is an unknown dim: still right, only less is known about it.
+inline constexpr size_t kMostDimTerms = 64;
 
 /// coefficient * factor * factor …; the factors are atoms, sorted by text, with repetition for powers.
 struct DimTerm {
@@ -18,7 +21,8 @@ struct DimTerm {
   std::vector<const DimExpr*> factors;
 };
 
-/// constant + terms. Terms are sorted (highest degree first, then by text) and none is zero: one form for one polynomial.
+/// constant + terms. Terms are sorted (highest degree first, then by text) and none is zero: one form for one
+/// polynomial.
 struct DimSum {
   int64_t constant = 0;
   std::vector<DimTerm> terms;
@@ -51,18 +55,35 @@ struct DimArithmetic {
     return d;
   }
   static bool contains_unknown(const Dim& d) { return d.expr_ && d.expr_->has_unknown; }
-  static const DimInterval bounds_of(const Dim& d) { return d.expr_ ? d.expr_->bounds : DimInterval{d.value_, d.value_}; }
+  static const DimInterval bounds_of(const Dim& d) {
+    return d.expr_ ? d.expr_->bounds : DimInterval{d.value_, d.value_};
+  }
 };
 
-/// The interned node with this content; an expression too large to keep becomes an unknown, which is always sound.
+/// The interned node with this content; an expression too large to keep becomes an unknown, which is always
+/// sound.
 Dim intern_dim(DimExpr&& expr);
+
+// dim_sum.cc: polynomials.
+int compare_atoms(const DimExpr* a, const DimExpr* b);
 DimSum sum_of(const Dim& d);
 Dim dim_of(DimSum&& sum);
+DimSum add_sums(const DimSum& a, const DimSum& b, int64_t times);  // a + times * b
+DimSum multiply_sums(const DimSum& a, const DimSum& b);
+/// Divides the coefficients, which `by` divides, and the constant, rounding down.
+void divide_sum(DimSum& sum, int64_t by);
+int64_t gcd_with_coefficients(int64_t start, const DimSum& sum);
+/// Those of `among` (with repetition) that divide every term; none when there is a constant.
+std::vector<const DimExpr*> common_atoms(const DimSum& sum, std::vector<const DimExpr*> among);
+void cancel_atoms(DimSum& sum, const std::vector<const DimExpr*>& atoms);
 bool exact_quotient(const DimSum& a, const DimSum& b, DimSum& quotient);
-int compare_dims(const Dim& a, const Dim& b);
+DimInterval bounds_of_sum(const DimSum& sum);
+
+// dim_text.cc
 std::string sum_text(const DimSum& sum);
 std::string atom_text(DimExpr::Kind kind, const std::vector<Dim>& args);
-/// Bounds of a node from the bounds of its parts; `bounds(part)` gives those of an atom or an argument.
+
+// dim_eval.cc: bounds of a node from the bounds of its parts.
 DimInterval quotient_bounds(DimInterval a, DimInterval b);
 DimInterval remainder_bounds(DimInterval a, DimInterval b);
 DimInterval combined_bounds(DimExpr::Kind kind, const std::vector<DimInterval>& args);

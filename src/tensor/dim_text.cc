@@ -27,13 +27,15 @@ std::string operand_text(const Dim& d, bool denominator) {
 }
 
 /// sum := product (('+' | '-') product)*; product := factor ('*' factor)*;
-/// factor := number | '-' factor | '(' sum ')' | symbol | floor(p/f) | ceil(p/f) | mod(s, s) | min(s, …) | max | broadcast
+/// factor := number | '-' factor | '(' sum ')' | symbol | floor(p/f) | ceil(p/f) | mod(s, s) | min(s, …) |
+/// max | broadcast
 class DimParser {
  public:
   explicit DimParser(std::string_view text) : text_(text) {}
 
   Result<Dim> whole() {
-    if (text_.size() > kLongestDimText) return fail("is longer than " + std::to_string(kLongestDimText) + " characters");
+    if (text_.size() > kLongestDimText)
+      return fail("is longer than " + std::to_string(kLongestDimText) + " characters");
     RK_TRY(Dim d, sum());
     skip_spaces();
     if (at_ != text_.size()) return fail("has " + quoted_next() + ", expected an operator or the end");
@@ -43,10 +45,13 @@ class DimParser {
  private:
   Status fail(const std::string& what) const {
     const std::string_view shown = text_.substr(0, 80);
-    return Status::error(Code::invalid_argument, "dim \"" + std::string(shown) + (shown.size() < text_.size() ? "…" : "") +
-                                                     "\" column " + std::to_string(at_ + 1) + " " + what);
+    return Status::error(Code::invalid_argument, "dim \"" + std::string(shown) +
+                                                     (shown.size() < text_.size() ? "…" : "") + "\" column " +
+                                                     std::to_string(at_ + 1) + " " + what);
   }
-  std::string quoted_next() const { return at_ < text_.size() ? "'" + std::string(1, text_[at_]) + "'" : "the end"; }
+  std::string quoted_next() const {
+    return at_ < text_.size() ? "'" + std::string(1, text_[at_]) + "'" : "the end";
+  }
   void skip_spaces() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
   }
@@ -61,7 +66,8 @@ class DimParser {
     return fail("has " + quoted_next() + ", expected '" + std::string(1, c) + "'");
   }
 
-  /// Arithmetic past its limits gives an unknown; stopping there bounds what a hostile text can make us intern.
+  /// Arithmetic past its limits gives an unknown; stopping there bounds what a hostile text can make us
+  /// intern.
   Result<Dim> bounded(Dim d) const {
     if (d.is_unknown()) return fail("is too large an expression, expected fewer terms");
     return d;
@@ -93,7 +99,8 @@ class DimParser {
   Result<Dim> factor_inside() {
     skip_spaces();
     if (at_ < text_.size() && starts_symbol(text_[at_])) return symbol_or_call();
-    if (at_ < text_.size() && (is_digit(text_[at_]) || (text_[at_] == '-' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))))
+    if (at_ < text_.size() &&
+        (is_digit(text_[at_]) || (text_[at_] == '-' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1]))))
       return number();
     if (take('-')) {
       RK_TRY(Dim d, factor());
@@ -131,7 +138,8 @@ class DimParser {
                                 : name == "broadcast" ? &broadcast
                                                       : nullptr;
     if (function == nullptr)
-      return fail("has the function " + std::string(name) + ", expected floor, ceil, mod, min, max or broadcast");
+      return fail("has the function " + std::string(name) +
+                  ", expected floor, ceil, mod, min, max or broadcast");
     RK_TRY(Dim result, sum());
     RK_CHECK(expect(','));
     do {
@@ -154,7 +162,8 @@ std::string sum_text(const DimSum& sum) {
   for (const DimTerm& t : sum.terms) {
     const bool negative = t.coefficient < 0;
     text += text.empty() ? (negative ? "-" : "") : (negative ? " - " : " + ");
-    if (t.coefficient != 1 && t.coefficient != -1) text += std::to_string(negative ? -t.coefficient : t.coefficient) + "*";
+    if (t.coefficient != 1 && t.coefficient != -1)
+      text += std::to_string(negative ? -t.coefficient : t.coefficient) + "*";
     for (size_t i = 0; i < t.factors.size(); ++i) text += (i ? "*" : "") + t.factors[i]->text;
   }
   if (sum.constant > 0) text += " + " + std::to_string(sum.constant);
@@ -163,8 +172,12 @@ std::string sum_text(const DimSum& sum) {
 }
 
 std::string atom_text(Kind kind, const std::vector<Dim>& args) {
-  if (kind == Kind::floor_div) return "floor(" + operand_text(args[0], false) + "/" + operand_text(args[1], true) + ")";
-  std::string text = kind == Kind::mod ? "mod(" : kind == Kind::min ? "min(" : kind == Kind::max ? "max(" : "broadcast(";
+  if (kind == Kind::floor_div)
+    return "floor(" + operand_text(args[0], false) + "/" + operand_text(args[1], true) + ")";
+  std::string text = kind == Kind::mod   ? "mod("
+                     : kind == Kind::min ? "min("
+                     : kind == Kind::max ? "max("
+                                         : "broadcast(";
   for (size_t i = 0; i < args.size(); ++i) text += (i ? ", " : "") + args[i].to_string();
   return text + ")";
 }
@@ -186,8 +199,10 @@ std::string sanitize_symbol(std::string_view onnx_name) {
 
 void encode(Encoder& e, const Dim& d) {
   encode(e, d.is_symbolic());
-  if (d.is_symbolic()) encode(e, d.to_string());
-  else encode(e, *d.as_int());
+  if (d.is_symbolic())
+    encode(e, d.to_string());
+  else
+    encode(e, *d.as_int());
 }
 
 void decode(Decoder& d, Dim& dim) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tensor/half.h"
+#include "tensor/small_types.h"
 #include "tensor/type.h"
 
 namespace rekindle {
@@ -112,8 +113,8 @@ Tensor Tensor::of(Dims dims, const std::vector<T>& values) {
 }
 
 /// Element-wise conversion as ONNX Cast defines it (round to nearest even, saturate for 8-bit floats when asked). Strings are
-/// parsed and printed. Errors name the types.
-Result<Tensor> cast(const Tensor&, DType to, bool saturate = true);
+/// parsed and printed. `rounding` matters for f8e8m0 only. Errors name the types.
+Result<Tensor> cast(const Tensor&, DType to, bool saturate = true, PowerRounding rounding = PowerRounding::up);
 /// Integer elements of any integer tensor as int64, for shape inputs.
 Result<std::vector<int64_t>> to_int64s(const Tensor&);
 

@@ -16,24 +16,29 @@ std::string bracketed(const std::vector<T>& items) {
   std::string text = "[";
   for (size_t i = 0; i < items.size(); ++i) {
     if (i > 0) text += ", ";
-    if constexpr (std::is_same_v<T, Dim>) text += items[i].to_string();
-    else text += std::to_string(items[i]);
+    if constexpr (std::is_same_v<T, Dim>)
+      text += items[i].to_string();
+    else
+      text += std::to_string(items[i]);
   }
   return text + "]";
 }
 
 Status type_error(std::string_view text, size_t column, const std::string& what) {
-  return Status::error(Code::invalid_argument,
-                       "type \"" + std::string(text.substr(0, 80)) + "\" column " + std::to_string(column + 1) + " " + what);
+  return Status::error(Code::invalid_argument, "type \"" + std::string(text.substr(0, 80)) + "\" column " +
+                                                   std::to_string(column + 1) + " " + what);
 }
 
 /// The comma or the end that closes the dim starting at `from`; commas inside parentheses do not count.
 size_t end_of_dim(std::string_view text, size_t from) {
   int open = 0;
   for (size_t i = from; i < text.size(); ++i) {
-    if (text[i] == '(') ++open;
-    else if (text[i] == ')') --open;
-    else if (text[i] == ']' || (text[i] == ',' && open <= 0)) return i;
+    if (text[i] == '(')
+      ++open;
+    else if (text[i] == ')')
+      --open;
+    else if (text[i] == ']' || (text[i] == ',' && open <= 0))
+      return i;
   }
   return text.size();
 }
@@ -56,20 +61,26 @@ bool TensorType::is_static() const {
   return std::none_of(shape.begin(), shape.end(), [](const Dim& d) { return d.is_symbolic(); });
 }
 
-std::string TensorType::to_string() const { return std::string(rekindle::to_string(dtype)) + rekindle::to_string(shape); }
+std::string TensorType::to_string() const {
+  return std::string(rekindle::to_string(dtype)) + rekindle::to_string(shape);
+}
 
 Result<TensorType> parse_type(std::string_view text) {
   const size_t bracket = text.find('[');
   const std::string_view name = trimmed(text.substr(0, bracket));
   const auto dtype = dtype_from_name(name);
-  if (!dtype) return type_error(text, 0, "has the element type \"" + std::string(name.substr(0, 40)) + "\", expected one such as f32 or i64");
+  if (!dtype)
+    return type_error(
+        text, 0,
+        "has the element type \"" + std::string(name.substr(0, 40)) + "\", expected one such as f32 or i64");
   if (bracket == std::string_view::npos) return type_error(text, text.size(), "ends, expected '['");
   TensorType type{*dtype, {}};
   size_t at = bracket + 1;
   if (trimmed(text.substr(at)) == "]") return type;
   for (;;) {
     const size_t end = end_of_dim(text, at);
-    if (type.shape.size() == kMostDims) return type_error(text, at, "has more than " + std::to_string(kMostDims) + " dims");
+    if (type.shape.size() == kMostDims)
+      return type_error(text, at, "has more than " + std::to_string(kMostDims) + " dims");
     Result<Dim> dim = parse_dim(trimmed(text.substr(at, end - at)));
     if (!dim.ok()) return type_error(text, at, "has a wrong dim: " + dim.status().message());
     type.shape.push_back(*dim);
@@ -111,10 +122,11 @@ Result<int64_t> checked_count(const Dims& dims) {
   int64_t limited = 1;
   for (const int64_t d : dims) {
     if (d < 0)
-      return Status::error(Code::invalid_argument,
-                           "shape " + to_string(dims) + " has the dim " + std::to_string(d) + ", expected at least 0");
+      return Status::error(Code::invalid_argument, "shape " + to_string(dims) + " has the dim " +
+                                                       std::to_string(d) + ", expected at least 0");
     if (__builtin_mul_overflow(limited, std::max<int64_t>(d, 1), &limited) || limited >= kMostElements)
-      return Status::error(Code::invalid_argument, "shape " + to_string(dims) + " is too large, expected fewer than 2^48 elements");
+      return Status::error(Code::invalid_argument,
+                           "shape " + to_string(dims) + " is too large, expected fewer than 2^48 elements");
   }
   return count_of(dims);
 }
@@ -139,10 +151,12 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b) {
   const size_t rank = std::max(a.size(), b.size());
   Shape result(rank);
   for (size_t i = 0; i < rank; ++i) {  // from the last dim
-    const Dim x = i < a.size() ? a[a.size() - 1 - i] : Dim(1), y = i < b.size() ? b[b.size() - 1 - i] : Dim(1);
+    const Dim x = i < a.size() ? a[a.size() - 1 - i] : Dim(1),
+              y = i < b.size() ? b[b.size() - 1 - i] : Dim(1);
     if (x.as_int() && y.as_int() && x != y && !x.is(1) && !y.is(1))
-      return Status::error(Code::invalid_argument, "shapes " + to_string(a) + " and " + to_string(b) + " do not broadcast: " +
-                                                       x.to_string() + " against " + y.to_string() + ", expected equal sizes or 1");
+      return Status::error(Code::invalid_argument, "shapes " + to_string(a) + " and " + to_string(b) +
+                                                       " do not broadcast: " + x.to_string() + " against " +
+                                                       y.to_string() + ", expected equal sizes or 1");
     result[rank - 1 - i] = broadcast(x, y);
   }
   return result;
@@ -150,7 +164,8 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b) {
 
 Result<int> normalize_axis(int64_t axis, int rank) {
   if (axis < -int64_t(rank) || axis >= rank)
-    return Status::error(Code::invalid_argument, "axis " + std::to_string(axis) + " is outside rank " + std::to_string(rank));
+    return Status::error(Code::invalid_argument,
+                         "axis " + std::to_string(axis) + " is outside rank " + std::to_string(rank));
   return int(axis < 0 ? axis + rank : axis);
 }
 

@@ -9,7 +9,9 @@
 namespace rekindle {
 
 namespace {
-Expr binary(const Expr& a, const char* op, const Expr& b) { return Expr("(" + a.text + " " + op + " " + b.text + ")"); }
+Expr binary(const Expr& a, const char* op, const Expr& b) {
+  return Expr("(" + a.text + " " + op + " " + b.text + ")");
+}
 Expr call(const char* f, const Expr& a) { return Expr(std::string(f) + "(" + a.text + ")"); }
 Expr call(const char* f, const Expr& a, const Expr& b) {
   return Expr(std::string(f) + "(" + a.text + ", " + b.text + ")");
@@ -45,12 +47,20 @@ Expr operator>(Expr a, Expr b) { return binary(a, ">", b); }
 Expr operator>=(Expr a, Expr b) { return binary(a, ">=", b); }
 Expr operator==(Expr a, Expr b) { return binary(a, "==", b); }
 Expr operator!=(Expr a, Expr b) { return binary(a, "!=", b); }
-Expr select(Expr c, Expr yes, Expr no) { return Expr("(" + c.text + " ? " + yes.text + " : " + no.text + ")"); }
+Expr select(Expr c, Expr yes, Expr no) {
+  return Expr("(" + c.text + " ? " + yes.text + " : " + no.text + ")");
+}
 Expr min(Expr a, Expr b) { return call("rk_min", a, b); }
 Expr max(Expr a, Expr b) { return call("rk_max", a, b); }
 Expr pow(Expr a, Expr b) { return call("powf", a, b); }
 Expr fmod(Expr a, Expr b) { return call("fmodf", a, b); }
 Expr divide(Expr a, Expr b) { return binary(a, "/", b); }
+Expr bits_and(Expr a, Expr b) { return binary(a, "&", b); }
+Expr bits_or(Expr a, Expr b) { return binary(a, "|", b); }
+Expr bits_xor(Expr a, Expr b) { return binary(a, "^", b); }
+Expr bits_not(Expr a) { return Expr("(~" + a.text + ")"); }
+Expr shift_left(Expr a, Expr b) { return call("rk_shift_left", a, b); }
+Expr shift_right(Expr a, Expr b) { return call("rk_shift_right", a, b); }
 #define RK_UNARY(f) \
   Expr f(Expr a) { return call("rk_" #f, a); }
 #include "math/unary_functions.def"

@@ -28,6 +28,12 @@ Expr max(Expr a, Expr b);
 Expr pow(Expr a, Expr b);
 Expr fmod(Expr a, Expr b);
 Expr divide(Expr a, Expr b);
+Expr bits_and(Expr a, Expr b);
+Expr bits_or(Expr a, Expr b);
+Expr bits_xor(Expr a, Expr b);
+Expr bits_not(Expr a);
+Expr shift_left(Expr a, Expr b);
+Expr shift_right(Expr a, Expr b);
 #define RK_UNARY(f) Expr f(Expr a);
 #include "math/unary_functions.def"
 #undef RK_UNARY

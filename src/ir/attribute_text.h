@@ -1,6 +1,7 @@
 // Attributes as text: one print_value/parse_value pair a type of field.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ std::string print_value(const std::string& v);
 std::string print_value(const Dim& v);
 std::string print_value(const Tensor& v);
 std::string print_value(const GraphRef& v);
+std::string print_value(const GraphRef& v, ConstantTable* constants);
 inline std::string print_value(int v) { return print_value(int64_t(v)); }
 template <NamedEnum E>
 std::string print_value(E v) { return std::string(enum_name(v)); }
@@ -71,17 +73,41 @@ Status parse_value(TextReader& in, std::optional<T>& v) {
   return parse_value(in, v.emplace());
 }
 
+/// Graphs send their large constants to a table; everything else prints by itself.
+template <class T>
+std::string print_field(const T& v, ConstantTable* constants) {
+  if constexpr (std::is_same_v<T, GraphRef>) {
+    return print_value(v, constants);
+  } else if constexpr (std::is_same_v<T, std::vector<GraphRef>>) {
+    std::string text = "[";
+    for (size_t i = 0; i < v.size(); ++i) text += (i ? ", " : "") + print_value(v[i], constants);
+    return text + "]";
+  } else {
+    return print_value(v);
+  }
+}
+
+/// Whether a field still has its default, exactly: -0.0 is not 0.0, and a NaN is itself.
+template <class T>
+bool same_field(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, Tensor>) return a.has_data() == b.has_data() && (!a.has_data() || a.same_bits(b));
+  else if constexpr (std::is_same_v<T, std::optional<Tensor>>) return a.has_value() == b.has_value() && (!a || same_field(*a, *b));
+  else if constexpr (std::is_floating_point_v<T>) return std::memcmp(&a, &b, sizeof a) == 0;
+  else return a == b;
+}
+
 /// "{axis=1, pads=[0, 1]}": the fields that differ from a default-made op; "" when none does.
 template <class T>
-std::string print_attributes(const T& op) {
+std::string print_attributes(const T& op, ConstantTable* constants = nullptr) {
   std::string text;
   if constexpr (HasFields<T>) {
     const T usual{};
     std::apply(
         [&](const auto&... f) {
-          ((op.*(f.member) == usual.*(f.member)
+          ((same_field(op.*(f.member), usual.*(f.member))
                 ? void()
-                : void(text += (text.empty() ? "" : ", ") + std::string(f.name) + "=" + print_value(op.*(f.member)))),
+                : void(text += (text.empty() ? "" : ", ") + std::string(f.name) + "=" +
+                               print_field(op.*(f.member), constants))),
            ...);
         },
         T::fields);
@@ -94,6 +120,10 @@ std::vector<std::pair<std::string, std::string>> field_texts(const T& op) {
   for_each_field(op, [&](std::string_view name, const auto& v) { texts.emplace_back(name, print_value(v)); });
   return texts;
 }
+/// A graph is hashed and compared by its text and constants; it comes back only from text, which has a table of ops.
+void encode(Encoder&, const GraphRef&);
+void decode(Decoder&, GraphRef&);
+
 /// Reads "{name=value, …}" if one comes next; an unknown name is an error that lists the known ones.
 template <class T>
 Status parse_attributes(TextReader& in, T& op, std::string_view op_name) {

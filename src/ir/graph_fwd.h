@@ -6,5 +6,6 @@ namespace rekindle {
 class Graph;
 class Op;
 struct OpTable;
+struct ConstantTable;
 using GraphRef = std::shared_ptr<const Graph>;
 }  // namespace rekindle

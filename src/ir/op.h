@@ -1,17 +1,21 @@
 // Op: a value that holds any op struct. Typed access with as<Softmax>(); everything generic goes through this interface.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "ir/graph_fwd.h"
 #include "math/expr.h"
 #include "math/op_struct.h"
 
 namespace rekindle {
 
-class TextReader;  // ir/text_reader.h
+class TextReader;      // ir/text_reader.h
+struct ConstantTable;  // ir/graph.h
+using DimMap = std::map<std::string, Dim, std::less<>>;  // what stands for each symbol
 
 class Op {
  public:
@@ -30,7 +34,8 @@ class Op {
   bool commutes() const;
   size_t arity() const;  // elementwise ops only; 0 for others
   /// "{axis=1}": the fields that differ from their defaults; empty when none does.
-  std::string attributes() const;
+  /// Large constants of nested graphs go to `constants` and print as "#k".
+  std::string attributes(ConstantTable* constants = nullptr) const;
   /// All fields, encoded; decode_params() reads them back.
   std::string params() const;
   Result<Op> decode_params(std::string_view bytes) const;
@@ -38,6 +43,12 @@ class Op {
   Result<Op> parse_attributes(TextReader& in) const;
   /// Every field with its default, for `rekindle ops`: "axis=-1".
   std::vector<std::pair<std::string, std::string>> field_texts() const;
+
+  /// The graphs among the fields, in order.
+  std::vector<GraphRef> graphs() const;
+  /// The op with symbols in its attributes, those of nested graphs included, replaced.
+  Op substitute(const DimMap& with) const;
+  bool shares(const Op& other) const { return self_ == other.self_; }  // the very same op: a quick way to see "unchanged"
 
   Result<Types> infer(std::span<const TensorType>) const;
   Result<Tensors> evaluate(std::span<const Tensor>) const;

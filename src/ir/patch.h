@@ -1,4 +1,5 @@
-// A proposed edit: new nodes, and which old values they stand for. Graph::apply checks it and commits it whole.
+// A proposed edit: new nodes, and which old values they stand for. Graph::apply checks it and commits it whole. New nodes
+// see the graph as it was: one that takes a replaced value as input keeps reading the old one, so f(v) can stand for v.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "ir/graph.h"
@@ -12,6 +13,7 @@ class Patch {
   Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs);
   Result<ValueId> add1(Op op, std::vector<ValueId> inputs);
   ValueId add_constant(Tensor value);
+  /// Every use of `old`, by nodes and as a graph output, becomes a use of `now`: a new or an existing value.
   void replace(ValueId old, ValueId now) { replaced_.push_back({old, now}); }
   const TensorType& type(ValueId v) const;
   const Tensor* constant(ValueId v) const;
@@ -20,6 +22,7 @@ class Patch {
 
  private:
   friend class Graph;
+  friend class PatchApplication;
   struct NewNode {
     Op op;
     std::vector<ValueId> inputs, outputs;

@@ -14,6 +14,7 @@ import hashlib
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -51,6 +52,19 @@ def key_of(path, command, base):
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def flags_of(words):
+    """The flags of a compile command that clang-tidy needs too."""
+    flags, words = [], iter(words)
+    for word in words:
+        if word in ("-o", "-MT", "-MF", "-include"):
+            next(words)
+        elif word == "-isystem":
+            flags += [word, next(words)]
+        elif word.startswith(("-D", "-I", "-std", "-m", "-f", "-W")) and not DROPPED.match(word):
+            flags.append(word)
+    return flags
+
+
 def compile_commands(build):
     """{source: flags for clang-tidy}, one entry a source; per-instruction-set files count once."""
     commands = {}
@@ -58,16 +72,7 @@ def compile_commands(build):
         path = pathlib.Path(entry["file"]).resolve()
         if not path.is_relative_to(ROOT) or path.is_relative_to(ROOT / "build") or path in commands:
             continue
-        words = entry["command"].split(" ")
-        flags, skip = [], False
-        for word in words:
-            if skip:
-                skip = False
-            elif word in ("-o", "-MT", "-MF", "-include"):
-                skip = True
-            elif word.startswith(("-D", "-I", "-isystem", "-std", "-m", "-f", "-W", "-O")) and not DROPPED.match(word):
-                flags.append(word.replace('\\"', '"'))
-        commands[path] = flags
+        commands[path] = flags_of(shlex.split(entry["command"]))
     return commands
 
 

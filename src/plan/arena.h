@@ -1,5 +1,5 @@
-// Placing buffers with known sizes and life spans in one arena: largest first, best fitting gap, as in arXiv 2001.03288.
-// SPDX-License-Identifier: Apache-2.0
+// Placing buffers with known sizes and life spans in one arena: largest first, best fitting gap, as in arXiv
+// 2001.03288. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
 #include <span>
@@ -17,8 +17,8 @@ struct ArenaLayout {
   std::vector<int64_t> offsets;  // one a request
   int64_t bytes = 0;             // the arena's size
 };
-/// The layout depends on the requests alone. O(n²) at worst, microseconds for hundreds of buffers; `scratch` keeps its memory
-/// between calls so that a shape change need not allocate.
+/// The layout depends on the requests alone. O(n²) at worst, microseconds for hundreds of buffers; `scratch`
+/// keeps its memory between calls so that a shape change need not allocate.
 class ArenaPlanner {
  public:
   void place(std::span<const ArenaRequest> requests, ArenaLayout& layout);

@@ -1,5 +1,5 @@
-// The engine file: header, checksummed sections, and the plans in them. docs/engine-format.md describes the bytes.
-// SPDX-License-Identifier: Apache-2.0
+// The engine file: header, checksummed sections, and the plans in them. docs/engine-format.md describes the
+// bytes. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -18,7 +18,7 @@ struct EngineMeta {
   std::string producer;    // "rekindle 0.1.0"
   std::string model_hash;  // of the ONNX bytes
   std::string model_name;
-  std::string options;     // the build options that matter, as JSON
+  std::string options;  // the build options that matter, as JSON
 };
 
 /// One way to run the model: a target and its plan. An engine has one or more over the same weights.
@@ -33,8 +33,8 @@ struct EngineContents {
   std::vector<Variant> variants;
   std::span<const std::byte> code;     // KRNL
   std::span<const std::byte> weights;  // WGHT: 64-byte aligned tensors, equal ones stored once
-  std::string tuning;                  // TUNE: JSON, which tactic won each region, its rivals, times and reasons
-  std::string ir;                      // IR: optional; the graph text, so that another machine can lower it again
+  std::string tuning;  // TUNE: JSON, which tactic won each region, its rivals, times and reasons
+  std::string ir;      // IR: optional; the graph text, so that another machine can lower it again
 };
 /// The file's bytes, a pure function of the contents.
 Result<std::string> engine_bytes(const EngineContents&);
@@ -52,7 +52,8 @@ struct EngineFile {
 struct OpenOptions {
   bool verify_weights = true;  // checksum the weight section too (reads all of it)
 };
-/// Validates everything before anything is used; a damaged or hostile file is an error, whatever its checksums say.
+/// Validates everything before anything is used; a damaged or hostile file is an error, whatever its
+/// checksums say.
 Result<EngineFile> open_engine(const std::filesystem::path&, const OpenOptions& = {});
 Result<EngineFile> open_engine_bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                      const OpenOptions& = {});

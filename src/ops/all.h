@@ -2,4 +2,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "math/elementwise.h"
+#include "math/movement.h"
 #include "math/softmax.h"

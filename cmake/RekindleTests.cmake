@@ -22,9 +22,14 @@ function(rk_test)
   endif()
 endfunction()
 
-# What a test of a module links: the module and what it may include, plus its "tests/<module>:" line of layers.txt.
+# What a test of a module links: the module and what it may include, plus its "tests/<module>:" line of layers.txt. Tests
+# in tests/examples/<name>/ link what that example has beside main.
 function(rk_test_libraries module out)
   set(libraries "")
+  get_filename_component(name "${module}" NAME)
+  if(module MATCHES "^examples/" AND TARGET rk_example_${name})
+    list(APPEND libraries rk_example_${name})
+  endif()
   foreach(used IN LISTS RK_TEST_LAYER_tests/${module} RK_LAYER_${module} ITEMS ${module})
     rk_target_name(${used} name)
     if(TARGET rk_${name})

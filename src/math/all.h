@@ -1,0 +1,5 @@
+// The headers of every op of all.def, for tables and tests. Other code includes the one it needs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "math/elementwise.h"  // IWYU pragma: export
+#include "math/softmax.h"      // IWYU pragma: export

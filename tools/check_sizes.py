@@ -4,7 +4,7 @@
 
 tools/size_exceptions.txt names what may be larger, with the size it had ("path lines" or "path function lines"). The
 list may only shrink: an entry that is no longer needed, or whose subject has grown, fails too. C++ functions are found
-by layout, which clang-format makes reliable: a line that opens a body at namespace or class level and ends in "{".
+without a parser: a brace in namespaces and classes only, after a statement with a parenthesis, opens a body.
 SPDX-License-Identifier: Apache-2.0
 """
 import argparse
@@ -17,32 +17,39 @@ import sys
 
 SOFT, HARD, FUNCTION = 400, 800, 60
 CPP = {".h", ".hpp", ".cc", ".cu", ".cuh"}
-NOT_A_FUNCTION = re.compile(r"^\s*(namespace|class|struct|union|enum|extern|static_assert|using|typedef|#|//|\}|else|do\b)")
-NAME = re.compile(r"([~\w:<>]+(?:operator\s*\S+)?)\s*\(")
+NOISE = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'|^[ \t]*\#(?:\\\n|[^\n])*""",
+                   re.DOTALL | re.MULTILINE)
+SCOPE = re.compile(r"^(?:template\s*<.*>\s*)?(?:inline\s+)?(?:namespace|class|struct|union|enum|extern)\b", re.DOTALL)
+NAME = re.compile(r"([~\w:]+|operator\s*\S+)\s*\(")
 
 
-def cpp_functions(lines):
-    """Yields (name, first line, length) of the bodies that open at class or namespace level."""
-    start, indent, header = None, "", ""
-    for number, line in enumerate(lines, 1):
-        if start is not None:
-            if line.startswith(indent + "}") :
-                yield header, start, number - start + 1
-                start = None
-            continue
-        text = line.rstrip()
-        if not text.endswith("{") or NOT_A_FUNCTION.match(text) or text.strip() == "{":
-            if text.endswith(("(", ",")) and not text.startswith((" " * 5, "#", "/")):
-                header = text
-            continue
-        leading = len(text) - len(text.lstrip())
-        if leading > 2 and "(" not in text:
-            continue
-        signature = text if "(" in text and leading <= 2 else header + text
-        if leading <= 4 and ")" in text and (match := NAME.search(signature)):
-            # the body ends at the indentation of the line on which the declaration began
-            indent = " " * (leading if "(" in text and leading <= 2 else len(header) - len(header.lstrip()))
-            header, start = match[1], number
+def cpp_functions(text):
+    """Yields (name, first line, lines) of the bodies that open in namespaces and classes."""
+    text = NOISE.sub(lambda noise: re.sub(r"[^\n]", " ", noise[0]), text)
+    stack, last = [], None  # what each open brace is: None, or the (name, offset) of a function; the one just closed
+    begin = 0               # where the statement that leads up to a brace begins
+    for match in re.finditer(r"[{};]", text):
+        at, mark = match.start(), match[0]
+        statement = text[begin:at].strip()
+        if mark == "{":
+            kind = ("", at)
+            if SCOPE.match(statement) and not statement.endswith(")"):
+                kind = None
+            elif last and (not statement or statement.startswith(",")):  # the body after members' initializers
+                kind = last
+            elif name := NAME.search(statement):
+                kind = (name[1], begin + len(text[begin:at]) - len(text[begin:at].lstrip()))
+            stack.append(kind)
+            last = None
+        elif mark == "}" and stack:
+            kind = stack.pop()
+            last = kind if kind and kind[0] and all(outer is None for outer in stack) else None
+            if last:
+                first = text.count("\n", 0, kind[1]) + 1
+                yield kind[0], first, text.count("\n", 0, at) + 2 - first
+        else:
+            last = None
+        begin = at + 1
 
 
 def python_functions(text):
@@ -64,7 +71,7 @@ def measure(root):
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
         files.append((name, len(lines)))
-        found = python_functions(text) if is_python else cpp_functions(lines)
+        found = python_functions(text) if is_python else cpp_functions(text)
         functions += [(name, function, size, line) for function, line, size in found if size > FUNCTION]
     return files, functions
 

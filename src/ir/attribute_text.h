@@ -20,6 +20,8 @@ std::string print_value(float v);
 std::string print_value(double v);
 std::string print_value(const std::string& v);
 std::string print_value(const Dim& v);
+std::string print_value(const TensorType& v);
+/// All elements, exactly; "none" for a tensor without data.
 std::string print_value(const Tensor& v);
 std::string print_value(const GraphRef& v);
 std::string print_value(const GraphRef& v, ConstantTable* constants);
@@ -42,6 +44,7 @@ Status parse_value(TextReader& in, float& v);
 Status parse_value(TextReader& in, double& v);
 Status parse_value(TextReader& in, std::string& v);
 Status parse_value(TextReader& in, Dim& v);
+Status parse_value(TextReader& in, TensorType& v);
 Status parse_value(TextReader& in, Tensor& v);
 Status parse_value(TextReader& in, GraphRef& v);
 template <NamedEnum E>

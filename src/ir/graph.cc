@@ -221,6 +221,11 @@ bool Graph::defines_symbol(ValueId v, std::string_view symbol) const {
          values_[size_t(found->second)].producer == n;
 }
 
+bool Graph::defines_symbol(std::string_view symbol) const {
+  auto found = symbols_.find(std::string(symbol));
+  return found != symbols_.end() && found->second != ValueId::none;
+}
+
 ValueId Graph::find(std::string_view wanted) const {
   auto found = names_.find(std::string(wanted));
   return found == names_.end() ? ValueId::none : found->second;
@@ -329,21 +334,33 @@ Status Graph::substitute(const DimMap& with) {
   return {};
 }
 
+void collect_free_symbols(const Graph& graph, std::set<std::string, std::less<>>& into) {
+  std::set<std::string, std::less<>> used, own;
+  for (ValueId v : graph.inputs)
+    for (const Dim& d : graph[v].type.shape)
+      if (auto symbol = d.as_symbol()) own.emplace(*symbol);
+      else d.collect_symbols(used);
+  for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n)) {
+    graph[n].op.collect_symbols(used);
+    for (ValueId v : graph[n].outputs)
+      for (const Dim& d : graph[v].type.shape)
+        if (auto symbol = d.as_symbol(); symbol && graph.defines_symbol(v, *symbol)) own.emplace(*symbol);
+  }
+  for (const std::string& s : used)
+    if (!own.contains(s)) into.insert(s);
+}
+
 GraphRef substitute_graph(const GraphRef& graph, const DimMap& with) {
-  // A symbol that the graph defines itself hides one of the same name outside.
-  DimMap visible = with;
-  for (NodeId n = graph->first(); n != NodeId::none; n = graph->next(n))
-    for (ValueId v : (*graph)[n].outputs)
-      for (const Dim& d : (*graph)[v].type.shape)
-        if (auto symbol = d.as_symbol(); symbol && graph->defines_symbol(v, *symbol)) visible.erase(std::string(*symbol));
+  // Only what is free inside: a symbol that the graph's inputs or nodes define hides one of the same name outside, and the
+  // sizes of the inputs follow from what is passed in.
+  std::set<std::string, std::less<>> free;
+  collect_free_symbols(*graph, free);
+  DimMap visible;
+  for (const std::string& s : free)
+    if (auto found = with.find(s); found != with.end()) visible.insert(*found);
   if (visible.empty()) return nullptr;
   auto changed = std::make_shared<Graph>(*graph);
-  // Where the new sizes do not fit the graph keeps its symbols, which are right for any size.
-  if (!changed->substitute(visible).ok()) return nullptr;
-  bool same = true;
-  for (ValueId v : graph->inputs) same = same && (*graph)[v].type == (*changed)[v].type;
-  for (NodeId n = graph->first(); n != NodeId::none && same; n = graph->next(n)) same = (*graph)[n].op.shares((*changed)[n].op);
-  if (same) return nullptr;
+  if (!changed->substitute(visible).ok()) return nullptr;  // verification will say what does not fit
   return changed;
 }
 

@@ -72,6 +72,7 @@ class Graph {
   bool is_live(ValueId v) const { return size_t(v) < values_.size() && !values_[size_t(v)].name.empty(); }
   /// Whether `symbol` is a size that only running v's node tells; such symbols are named after the value and the axis.
   bool defines_symbol(ValueId v, std::string_view symbol) const;
+  bool defines_symbol(std::string_view symbol) const;  // whether some node does
   const Tensor* constant(ValueId v) const { return v == ValueId::none ? nullptr : values_[size_t(v)].constant.get(); }
   size_t value_count() const { return values_.size(); }
   size_t node_count() const { return live_nodes_; }
@@ -92,6 +93,7 @@ class Graph {
 
   void set_outputs(std::vector<ValueId> values);  // each value at most once; names stay
   void rename(ValueId v, std::string name);
+  void set_origin(NodeId n, std::string origin) { nodes_[size_t(n)].node.origin = std::move(origin); }
   void set_name_hint(std::string name) { this->name = std::move(name); }
 
  private:
@@ -141,9 +143,12 @@ std::string print(const Graph&);
 struct ConstantTable {
   std::vector<std::shared_ptr<const Tensor>> constants;  // "#0", "#1", … in order
 };
-std::string print(const Graph&, ConstantTable& constants);
+/// With `origins`, each line ends in `from "/layer/MatMul"`, so that a saved graph keeps them.
+std::string print(const Graph&, ConstantTable& constants, bool origins = false);
 /// Errors name line and column. print(*parse(print(g))) == print(g).
 Result<Graph> parse(std::string_view text, const OpTable& ops, const ConstantTable* constants = nullptr);
+/// The next graph of a longer text, such as a file of test cases.
+Result<Graph> parse_graph(TextReader& in);
 
 /// Runs the graph with the references of its ops. `watch`, when given, sees every value as it is made.
 using Watch = std::function<Status(ValueId, const Tensor&)>;

@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ class Op {
 
   /// The graphs among the fields, in order.
   std::vector<GraphRef> graphs() const;
+  /// Symbols in the attributes, without those that a nested graph's own inputs and nodes define.
+  void collect_symbols(std::set<std::string, std::less<>>& into) const;
   /// The op with symbols in its attributes, those of nested graphs included, replaced.
   Op substitute(const DimMap& with) const;
   bool shares(const Op& other) const { return self_ == other.self_; }  // the very same op: a quick way to see "unchanged"

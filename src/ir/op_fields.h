@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -55,6 +56,26 @@ bool substitute_field(T& v, const std::map<std::string, Dim, std::less<>>& with)
     else for (auto& x : v) any |= substitute_field(x, with);
   }
   return any;
+}
+
+/// Symbols that mean something outside the graph: those in its attributes that neither its inputs nor its nodes define.
+void collect_free_symbols(const Graph& graph, std::set<std::string, std::less<>>& into);
+
+template <class T>
+void collect_symbols(const T& v, std::set<std::string, std::less<>>& into) {
+  if constexpr (std::is_same_v<T, Dim>) {
+    v.collect_symbols(into);
+  } else if constexpr (std::is_same_v<T, TensorType>) {
+    for (const Dim& d : v.shape) d.collect_symbols(into);
+  } else if constexpr (std::is_same_v<T, GraphRef>) {
+    if (v) collect_free_symbols(*v, into);
+  } else if constexpr (is_list<T> && is_symbolic_field<T>()) {
+    if constexpr (std::is_same_v<T, std::optional<typename T::value_type>>) {
+      if (v) rekindle::collect_symbols(*v, into);
+    } else {
+      for (const auto& x : v) rekindle::collect_symbols(x, into);
+    }
+  }
 }
 
 template <class T>

@@ -21,6 +21,7 @@ struct Op::Concept {
   virtual Result<Op> parse_attributes(TextReader& in) const = 0;
   virtual std::vector<std::pair<std::string, std::string>> field_texts() const = 0;
   virtual std::vector<GraphRef> graphs() const = 0;
+  virtual void collect_symbols(std::set<std::string, std::less<>>& into) const = 0;
   virtual std::shared_ptr<const Concept> substitute(const DimMap&) const = 0;  // null when nothing changes
   virtual Result<Types> infer(std::span<const TensorType>) const = 0;
   virtual Result<Tensors> evaluate(std::span<const Tensor>) const = 0;
@@ -66,6 +67,9 @@ struct Op::Model final : Concept {
     for_each_field(op, [&](std::string_view, const auto& v) { collect_graphs(v, found); });
     return found;
   }
+  void collect_symbols(std::set<std::string, std::less<>>& into) const override {
+    for_each_field(op, [&](std::string_view, const auto& v) { rekindle::collect_symbols(v, into); });
+  }
   std::shared_ptr<const Concept> substitute(const DimMap& with) const override {
     if constexpr (has_symbolic_field<T>()) {
       T changed = op;
@@ -109,6 +113,7 @@ inline Result<Op> Op::decode_params(std::string_view bytes) const { return self_
 inline Result<Op> Op::parse_attributes(TextReader& in) const { return self_->parse_attributes(in); }
 inline std::vector<std::pair<std::string, std::string>> Op::field_texts() const { return self_->field_texts(); }
 inline std::vector<GraphRef> Op::graphs() const { return self_->graphs(); }
+inline void Op::collect_symbols(std::set<std::string, std::less<>>& into) const { self_->collect_symbols(into); }
 inline Op Op::substitute(const DimMap& with) const {
   Op changed = *this;
   if (auto model = self_->substitute(with)) changed.self_ = std::move(model);

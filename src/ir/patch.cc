@@ -19,22 +19,23 @@ const Tensor* Patch::constant(ValueId v) const {
   return is_new(v) ? values_[uint32_t(v) - kNew].constant.get() : graph_.constant(v);
 }
 
-Result<std::vector<ValueId>> Patch::add(Op op, std::vector<ValueId> inputs) {
+Result<std::vector<ValueId>> Patch::add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names, std::string origin) {
   Types types;
   for (ValueId v : inputs) types.push_back(type(v));
   RK_TRY(Types inferred, op.infer(types));
   std::vector<ValueId> outputs;
-  for (TensorType& t : inferred) {
+  names.resize(inferred.size());
+  for (size_t i = 0; i < inferred.size(); ++i) {
     outputs.push_back(ValueId(kNew + uint32_t(values_.size())));
-    values_.push_back({std::move(t), nullptr});
+    values_.push_back({std::move(inferred[i]), nullptr, std::move(names[i])});
   }
-  nodes_.push_back({std::move(op), std::move(inputs), outputs});
+  nodes_.push_back({std::move(op), std::move(inputs), outputs, std::move(origin)});
   return outputs;
 }
 
-Result<ValueId> Patch::add1(Op op, std::vector<ValueId> inputs) {
+Result<ValueId> Patch::add1(Op op, std::vector<ValueId> inputs, std::string name, std::string origin) {
   const std::string op_name(op.name());
-  RK_TRY(std::vector<ValueId> outputs, add(std::move(op), std::move(inputs)));
+  RK_TRY(std::vector<ValueId> outputs, add(std::move(op), std::move(inputs), {std::move(name)}, std::move(origin)));
   if (outputs.size() != 1)
     return Status::error(Code::internal, op_name + " has " + std::to_string(outputs.size()) + " outputs, expected 1");
   return outputs[0];
@@ -43,7 +44,7 @@ Result<ValueId> Patch::add1(Op op, std::vector<ValueId> inputs) {
 ValueId Patch::add_constant(Tensor value) {
   const ValueId v{kNew + uint32_t(values_.size())};
   TensorType type = value.type();
-  values_.push_back({std::move(type), std::make_shared<const Tensor>(std::move(value))});
+  values_.push_back({std::move(type), std::make_shared<const Tensor>(std::move(value)), {}});
   return v;
 }
 
@@ -195,7 +196,7 @@ void PatchApplication::resolve_unknowns(const Patch::NewNode& node) {
       if (is_first) {
         found->second = take_over(v, axis);
         if (found->second.is_unknown()) {
-          std::string name(node.op.name());
+          std::string name = patch_.values_[index(v)].name.empty() ? std::string(node.op.name()) : patch_.values_[index(v)].name;
           for (const Replacement& r : replacements_)
             if (r.now == v) name = r.name;
           found->second = Dim::symbol(new_symbol(name, axis));
@@ -370,8 +371,9 @@ void PatchApplication::inherit_origins() {
   std::string all;
   for (size_t i = 0; i < parts.size() && i < kMostOrigins; ++i) all += (i ? ", " : "") + parts[i];
   if (parts.size() > kMostOrigins) all += ", …";
-  for (NodeId n : nodes_)
-    if (graph_->is_live(n)) graph_->nodes_[size_t(n)].node.origin = all;
+  for (size_t k = 0; k < nodes_.size(); ++k)
+    if (graph_->is_live(nodes_[k]))
+      graph_->nodes_[size_t(nodes_[k])].node.origin = patch_.nodes_[k].origin.empty() ? all : patch_.nodes_[k].origin;
 }
 
 /// Takes the name from the replaced value; if that lives on, it gets another.
@@ -399,9 +401,13 @@ void PatchApplication::pass_names_on() {
     value.name = graph_->unique_name(wanted);
     graph_->names_[value.name] = v;
   };
-  for (NodeId n : nodes_)
-    if (graph_->is_live(n))
-      for (ValueId v : (*graph_)[n].outputs) name_newcomer(v, (*graph_)[n].op.name());
+  for (size_t k = 0; k < nodes_.size(); ++k) {
+    if (!graph_->is_live(nodes_[k])) continue;
+    for (ValueId v : patch_.nodes_[k].outputs) {
+      const std::string& wanted = patch_.values_[index(v)].name;
+      name_newcomer(placed(v), wanted.empty() ? patch_.nodes_[k].op.name() : wanted);
+    }
+  }
   for (ValueId v : ids_)
     if (graph_->constant(v) && graph_->use_count(v) > 0) name_newcomer(v, "constant");
   for (const Replacement& r : replacements_)

@@ -10,8 +10,11 @@ class Patch {
  public:
   explicit Patch(const Graph& graph) : graph_(graph) {}
   /// Types are inferred at once, so a later step can ask type(). Ids of new values are only valid inside this patch.
-  Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs);
-  Result<ValueId> add1(Op op, std::vector<ValueId> inputs);
+  /// A value that replaces another takes its name; others get theirs from `names` or from the op. Without an `origin` the node
+  /// inherits those of what it replaces.
+  Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names = {},
+                                   std::string origin = {});
+  Result<ValueId> add1(Op op, std::vector<ValueId> inputs, std::string name = {}, std::string origin = {});
   ValueId add_constant(Tensor value);
   /// Every use of `old`, by nodes and as a graph output, becomes a use of `now`: a new or an existing value.
   void replace(ValueId old, ValueId now) { replaced_.push_back({old, now}); }
@@ -26,10 +29,12 @@ class Patch {
   struct NewNode {
     Op op;
     std::vector<ValueId> inputs, outputs;
+    std::string origin;
   };
   struct NewValue {
     TensorType type;
     std::shared_ptr<const Tensor> constant;
+    std::string name;  // wanted; empty: the op's
   };
   static constexpr uint32_t kNew = 0x80000000u;  // ids from here on belong to the patch
   static bool is_new(ValueId v) { return v != ValueId::none && uint32_t(v) >= kNew; }

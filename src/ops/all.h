@@ -2,3 +2,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "math/all.h"  // IWYU pragma: export
+#include "ops/if.h"
+#include "ops/region.h"

@@ -2,4 +2,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "math/elementwise.h"  // IWYU pragma: export
+#include "math/movement.h"     // IWYU pragma: export
 #include "math/softmax.h"      // IWYU pragma: export

@@ -54,8 +54,8 @@ Result<Dims> concrete(std::string_view op, std::span<const Dim> dims, std::strin
   for (const Dim& d : dims) {
     const auto size = d.as_int();
     if (!size)
-      return op_error(op, "the " + std::string(what) + " holds " + d.to_string() +
-                              ", expected numbers when it is evaluated");
+      return op_error(op, d.to_string() + " in the " + std::string(what) +
+                              " has no value, expected a number when it is evaluated");
     sizes.push_back(*size);
   }
   return sizes;

@@ -58,7 +58,7 @@ TEST(Reshape, Symbols) {
   EXPECT_EQ(inferred(Reshape{}, {type("f32[4]"), type("i64[N]")}),
             "reshape: the shape is i64[N], expected a length that is known before running");
   EXPECT_EQ(error_of(Reshape{{n}}, {counting({4})}),
-            "reshape: the shape holds N, expected numbers when it is evaluated");
+            "reshape: N in the shape has no value, expected a number when it is evaluated");
 }
 
 TEST(Transpose, Permutes) {

@@ -212,7 +212,10 @@ Dim floor_div(Dim a, Dim b) {
   if (b.is(1)) return a;
   if (b.is(0)) return make_atom(Kind::floor_div, {a, b});  // an error when it is evaluated
   if (a.is(0)) return 0;
-  if (any_saturated(a, b)) return is_saturated(a.as_int().value_or(0)) ? a : b;
+  if (any_saturated(a, b)) {
+    if (!is_saturated(a.as_int().value_or(0))) return b;
+    return b.as_int().value_or(1) < 0 ? Dim(saturated_negate(*a.as_int())) : a;
+  }
   if (a.as_int() && b.as_int()) return floor_quotient(*a.as_int(), *b.as_int());
   if (b.as_int()) {
     if (*b.as_int() < 0) return floor_div(a * Dim(-1), -*b.as_int());

@@ -24,6 +24,16 @@ void Decoder::fail(std::string what) {
   if (status_.ok()) status_ = Status::error(Code::data_loss, std::move(what));
 }
 
+bool Decoder::charge(size_t bytes) {
+  if (!has_memory_limit()) return true;
+  if (bytes > memory_left_) {
+    fail("the data would take too much memory");
+    return false;
+  }
+  memory_left_ -= bytes;
+  return true;
+}
+
 Decoder::Nest::Nest(Decoder& decoder) : d(decoder) {
   if (++d.depth_ > kMostNesting) d.fail("values are nested deeper than " + std::to_string(kMostNesting));
 }
@@ -32,6 +42,7 @@ void decode(Decoder& d, std::string& v) {
   uint32_t count = 0;
   decode(d, count);
   if (count > d.left()) return d.fail("a string of " + std::to_string(count) + " bytes runs past the end");
+  if (!d.charge(count)) return;
   v.resize(count);
   d.raw(v.data(), count);
 }

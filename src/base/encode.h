@@ -38,6 +38,11 @@ class Decoder {
   void fail(std::string what);  // the first failure is kept
   Status status() const { return status_; }
   bool ok() const { return status_.ok(); }
+  /// What decoded lists and strings may take in memory, which can be several times what they take in the data.
+  void limit_memory(size_t bytes) { memory_left_ = bytes; }
+  bool has_memory_limit() const { return memory_left_ != SIZE_MAX; }
+  /// Takes `bytes` off the limit; false, and a failure, when they are not left.
+  bool charge(size_t bytes);
   /// For nested structures: fails past 64 levels so that no input can exhaust the stack.
   struct Nest {
     Decoder& d;
@@ -49,6 +54,7 @@ class Decoder {
   friend struct Nest;
   std::span<const std::byte> bytes_;
   Status status_;
+  size_t memory_left_ = SIZE_MAX;
   int depth_ = 0;
 };
 
@@ -123,6 +129,10 @@ void decode(Decoder& d, std::vector<T>& v) {
   decode(d, count);
   if (count > d.left()) return d.fail("a list of " + std::to_string(count) + " runs past the end");
   v.clear();
+  if (d.has_memory_limit()) {
+    if (!d.charge(count * sizeof(T))) return;
+    v.reserve(count);
+  }
   for (uint32_t i = 0; i < count && d.ok(); ++i) {
     T x{};
     decode(d, x);

@@ -25,6 +25,7 @@ struct EngineMeta {
 struct Variant {
   Target target;
   Plan plan;
+  static constexpr auto fields = rekindle::fields("target", &Variant::target, "plan", &Variant::plan);
 };
 
 /// What build writes. Spans must stay valid until save() returns.
@@ -52,8 +53,8 @@ struct EngineFile {
 struct OpenOptions {
   bool verify_weights = true;  // checksum the weight section too (reads all of it)
 };
-/// Validates everything before anything is used; a damaged or hostile file is an error, whatever its
-/// checksums say.
+/// Weights in `bytes` that are not 64-byte aligned are copied. Validates everything before anything is used;
+/// a damaged or hostile file is an error, whatever its checksums say.
 Result<EngineFile> open_engine(const std::filesystem::path&, const OpenOptions& = {});
 Result<EngineFile> open_engine_bytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
                                      const OpenOptions& = {});

@@ -20,9 +20,8 @@ bool has_static_arena(const Plan& plan) {
 }
 
 PlanDims::PlanDims(const Plan& plan) {
-  for (const Buffer& b : plan.buffers) buffers_.push_back(program.add(b.bytes));
-  for (const View& v : plan.views)
-    views_.push_back({add(v.type.shape), add(v.strides), program.add(v.offset)});
+  for (const Buffer& b : plan.buffers) buffers_.push_back(add(b.bytes));
+  for (const View& v : plan.views) views_.push_back({add(v.type.shape), add(v.strides), add(v.offset)});
   for (const Step& s : plan.steps) {
     steps_.push_back({add(s.grid), add(s.scalars)});
     for (const SymbolDefinition& d : s.defines) program.slot(d.symbol);
@@ -54,9 +53,17 @@ const char* ViewExtent::measure(DType dtype, std::span<const uint32_t> dims,
   return nullptr;
 }
 
+uint32_t PlanDims::add(const Dim& dim) {
+  if (program.size() < kMostDims) return program.add(dim);
+  if (error.ok())
+    error = Status::error(Code::data_loss,
+                          "the plan has more than " + std::to_string(kMostDims) + " different sizes");
+  return 0;
+}
+
 PlanDims::Part PlanDims::add(const std::vector<Dim>& dims) {
   const Part part{uint32_t(numbers_.size()), uint32_t(dims.size())};
-  for (const Dim& d : dims) numbers_.push_back(program.add(d));
+  for (const Dim& d : dims) numbers_.push_back(add(d));
   return part;
 }
 

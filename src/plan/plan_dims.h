@@ -14,9 +14,13 @@ namespace rekindle {
 class PlanDims {
  public:
   PlanDims() = default;
+  /// Each dim costs some hundred bytes, so there are at most kMostDims different ones: only a plan made to
+  /// fill the memory has more, and only `error` is then of use.
   explicit PlanDims(const Plan& plan);
+  static constexpr size_t kMostDims = size_t(1) << 18;
 
   DimProgram program;
+  Status error;
   uint32_t buffer_bytes(uint32_t buffer) const { return buffers_[buffer]; }
   std::span<const uint32_t> view_dims(uint32_t view) const { return part(views_[view].dims); }
   std::span<const uint32_t> view_strides(uint32_t view) const {
@@ -37,6 +41,7 @@ class PlanDims {
   struct StepNumbers {
     Part grid, scalars;
   };
+  uint32_t add(const Dim& dim);
   Part add(const std::vector<Dim>& dims);
   std::span<const uint32_t> part(Part p) const { return std::span(numbers_).subspan(p.begin, p.count); }
 

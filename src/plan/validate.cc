@@ -43,6 +43,7 @@ Status PlanValidation::run() {
   RK_CHECK(check_buffers());
   RK_CHECK(check_dims_exist());
   dims_ = PlanDims(plan_);
+  RK_CHECK(dims_.error);
   RK_CHECK(check_input_symbols());
   take_samples();
   RK_CHECK(check_views());

@@ -1,5 +1,6 @@
 // Dims as text and as bytes: the canonical spelling, and the parser that reads any spelling.
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <charconv>
 
 #include "tensor/dim_expr.h"
@@ -219,9 +220,22 @@ void decode(Decoder& d, Dim& dim) {
   std::string text;
   decode(d, text);
   if (!d.ok()) return;
-  Result<Dim> parsed = parse_dim(text);
-  if (!parsed.ok()) return d.fail(parsed.status().message());
-  dim = *parsed;
+  // A plan repeats few dims many times: remembering them saves most of the parsing. A new one stays in the interning table
+  // for good, so it counts as memory that the data take.
+  struct Seen {
+    std::string text;
+    Dim dim;
+  };
+  thread_local std::array<Seen, 1024> last_seen;
+  Seen& seen = last_seen[std::hash<std::string>()(text) % last_seen.size()];
+  if (text.empty() || seen.text != text) {
+    constexpr size_t kBytesOfADim = 1024;
+    if (!d.charge(kBytesOfADim)) return;
+    const Result<Dim> parsed = parse_dim(text);
+    if (!parsed.ok()) return d.fail(parsed.status().message());
+    seen = {std::move(text), *parsed};
+  }
+  dim = seen.dim;
 }
 
 }  // namespace rekindle

@@ -422,6 +422,13 @@ TEST(ValidatePlan, ASubPlanMayUseSymbolsOfThePlanAroundIt) {
   EXPECT_EQ(validate(m.plan(), 0, 0).to_string(), "ok");
 }
 
+TEST(ValidatePlan, DifferentSizesAreCounted) {
+  Plan plan = good_plan();
+  for (int64_t i = 0; i < 1 << 18; ++i) plan.steps[0].scalars.emplace_back(i);
+  EXPECT_EQ(validate(plan, kWeightBytes, kCodeBytes).to_string(),
+            "the plan has more than 262144 different sizes");
+}
+
 TEST(ValidatePlan, InPlaceStepsShareABuffer) {
   PlanMaker m("cpu");
   const uint32_t x = m.input("x", "f32[4]"), t = m.temp("f32[4]"), y = m.output("y", "f32[4]");

@@ -20,7 +20,7 @@ struct CompileOptions {
   RunOptions passes;                          // dumps, disabled passes
   std::vector<std::string> disabled_tactics;
   int limit = INT_MAX;                        // rewrites, to bisect
-  bool keep_ir = true;                        // put the imported graph into the engine so that it can be lowered again
+  bool keep_ir = false;                        // put the imported graph into the engine so that it can be lowered again
   std::function<void(std::string_view phase, int done, int total)> progress;
 };
 

@@ -16,6 +16,8 @@ struct Region {
   /// The contraction or reduction, else the only node; none when all are elementwise or index maps.
   NodeId anchor = NodeId::none;
   std::vector<std::shared_ptr<const Tensor>> constants;  // one a body input; null when it is no constant
+  /// The values outside that the body's inputs and outputs stand for. An absent optional input of the node has no entry.
+  std::vector<ValueId> outer_inputs, outer_outputs;
   Bindings sizes;      // what symbols are taken to be when one size has to stand for all (the profile's opt)
   std::string origin;
 

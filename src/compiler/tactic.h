@@ -50,6 +50,8 @@ class Tactic {
   virtual ~Tactic() = default;
   virtual std::string_view name() const = 0;  // "cpu.conv.direct"
   virtual int version() const { return 1; }   // raise it when kernels change: only this tactic's measurements are dropped
+  /// The reference: taken only when nothing else applies.
+  virtual bool is_last_resort() const { return false; }
   virtual Result<Space> offer(const Region&, const Target&) const = 0;  // or the reason it refuses
   virtual Result<BuiltKernel> build(const Region&, const Config&, const Target&) const = 0;
   /// Microseconds on the target by a model; 0 when the tactic has none (table order then decides at effort 0).

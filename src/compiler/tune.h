@@ -23,6 +23,8 @@ struct Choice {
   BuiltKernel kernel;
   std::string tactic, config;
   double microseconds = 0;
+  bool is_predicted = true;
+  bool makes_outputs = false;  // only running the kernel tells the shapes of its outputs
   std::vector<Candidate> candidates;  // in the order they were tried, the winner first
 };
 
@@ -53,16 +55,25 @@ class Tuner {
  public:
   Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target, TuneOptions options,
         TimingCache& cache);
-  /// Never fails for lack of a kernel: the reference ends every table. Equal regions are tuned once.
+  ~Tuner();
+  /// Unsupported when every tactic refuses, with all their reasons. Equal regions are tuned once.
   Result<Choice> choose(const Region&);
 
  private:
+  struct Offer;
+  struct Decision {
+    const Tactic* tactic = nullptr;
+    Config config;
+    std::vector<Candidate> candidates;  // the winner first
+  };
+  std::vector<Offer> collect(const Region&, std::vector<Candidate>& candidates) const;
+  Status measure_offers(const Region&, const std::string& key, std::vector<Offer>&, std::vector<Candidate>&);
   std::shared_ptr<Device> device_;
   std::span<const Tactic* const> tactics_;
   Target target_;
   TuneOptions options_;
   TimingCache& cache_;
-  std::map<std::string, Choice> done_;  // by Region::key()
+  std::map<std::string, Decision> done_;  // by Region::key()
 };
 
 /// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every buffer (an

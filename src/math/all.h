@@ -1,6 +1,7 @@
 // The headers of every op of all.def, for tables and tests. Other code includes the one it needs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "math/copy.h"         // IWYU pragma: export
 #include "math/elementwise.h"  // IWYU pragma: export
 #include "math/movement.h"     // IWYU pragma: export
 #include "math/softmax.h"      // IWYU pragma: export

@@ -1,0 +1,121 @@
+// The compiler from end to end: passes, kernels, plan, and what there is to say about them.
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/build.h"
+
+#include <chrono>
+
+#include "base/json.h"
+#include "compiler/ir_section.h"
+#include "compiler/lower.h"
+#include "plan/arena.h"
+
+namespace rekindle {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::set<std::string, std::less<>> input_symbols(const Graph& graph) {
+  std::set<std::string, std::less<>> symbols;
+  for (ValueId v : graph.inputs)
+    for (const Dim& d : graph[v].type.shape) d.collect_symbols(symbols);
+  return symbols;
+}
+
+/// The size a symbol is taken to have while tuning: the profile's usual value, else a small one.
+Bindings usual_sizes(const Graph& graph, const Profile& profile) {
+  constexpr int64_t kGuess = 1;
+  Bindings sizes;
+  for (const std::string& s : input_symbols(graph)) {
+    const auto range = profile.find(s);
+    sizes[s] = range == profile.end() || range->second.opt <= 0 ? kGuess : range->second.opt;
+  }
+  return sizes;
+}
+
+std::string tuning_json(const std::vector<RegionReport>& regions) {
+  Json list = Json::array();
+  for (const RegionReport& region : regions) {
+    Json entry;
+    entry["region"] = region.label;
+    entry["origin"] = region.origin;
+    entry["tactic"] = region.choice.tactic;
+    entry["config"] = region.choice.config;
+    Json rivals = Json::array();
+    for (const Candidate& c : region.choice.candidates) {
+      Json rival;
+      rival["tactic"] = c.tactic;
+      if (!c.config.empty()) rival["config"] = c.config;
+      if (c.refusal.empty()) rival[c.is_predicted ? "predicted_us" : "measured_us"] = c.microseconds;
+      else rival["refusal"] = c.refusal;
+      rivals.push_back(std::move(rival));
+    }
+    entry["candidates"] = std::move(rivals);
+    list.push_back(std::move(entry));
+  }
+  return to_text(list, -1);
+}
+
+void report_memory(const Plan& plan, CompileReport& report) {
+  std::vector<ArenaRequest> requests;
+  for (const Buffer& buffer : plan.buffers) {
+    const auto bytes = buffer.bytes.as_int();
+    if (buffer.place == Place::arena && bytes) requests.push_back({*bytes, buffer.first_step, buffer.last_step});
+  }
+  ArenaLayout layout;
+  ArenaPlanner().place(requests, layout);
+  report.arena_bytes = layout.bytes;
+  report.arena_lower_bound = arena_lower_bound(requests);
+}
+
+}  // namespace
+
+Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptions& options) {
+  Compiled compiled;
+  compiled.report.nodes_imported = int(graph.node_count());
+  if (options.keep_ir) {
+    RK_TRY(compiled.ir, graph_bytes(graph));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  PassContext passes;
+  passes.target = options.target;
+  passes.profile = options.profile;
+  passes.budget = options.limit;
+  RK_CHECK(run_passes(graph, passes, standard_pipeline(), options.passes));
+  compiled.report.remarks = std::move(passes.remarks);
+  compiled.report.seconds_passes = seconds_since(start);
+
+  const auto tuning = std::chrono::steady_clock::now();
+  TimingCache own;
+  TuneOptions tune;
+  tune.effort = options.effort;
+  tune.threads = options.threads;
+  tune.disabled_tactics = options.disabled_tactics;
+  Tuner tuner(backend.device, backend.tactics, options.target, tune, options.cache ? *options.cache : own);
+  LoweringContext context;
+  context.tuner = &tuner;
+  context.options = &options;
+  context.sizes = usual_sizes(graph, options.profile);
+  const auto symbols = input_symbols(graph);
+  RK_TRY(Plan plan, lower(std::move(graph), context, symbols));
+  compiled.report.seconds_tuning = seconds_since(tuning);
+
+  plan.target = options.target.name;
+  plan.isa = options.target.isa;
+  plan.devices = {std::string(backend.device->name())};
+  for (const auto& [symbol, range] : options.profile)
+    if (symbols.contains(symbol)) plan.profile.push_back({symbol, range});
+  report_memory(plan, compiled.report);
+  compiled.report.kernels = int(plan.steps.size());
+  compiled.tuning = tuning_json(context.regions);
+  compiled.report.regions = std::move(context.regions);
+  compiled.code = std::move(context.code);
+  compiled.weights = std::move(context.weights).take();
+  compiled.report.weight_bytes = int64_t(compiled.weights.size());
+  compiled.variant = {options.target, std::move(plan)};
+  return compiled;
+}
+
+}  // namespace rekindle

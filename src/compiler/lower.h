@@ -1,0 +1,29 @@
+// From an optimized graph to a plan: a kernel for every region, memory for every value, steps in order.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <set>
+
+#include "compiler/build.h"
+#include "compiler/storage.h"
+#include "compiler/weights.h"
+
+namespace rekindle {
+
+/// What all plans of one engine share while they are made.
+struct LoweringContext {
+  Tuner* tuner = nullptr;
+  const CompileOptions* options = nullptr;
+  WeightStore weights;
+  std::string code;  // KRNL
+  Bindings sizes;    // what symbols are taken to be while tuning
+  std::vector<RegionReport> regions;
+  int done = 0, total = 0;  // regions, for progress
+};
+
+/// Chooses kernels for every node; a region no tactic takes as a whole is taken apart again (the graph changes).
+Result<LoweredNodes> choose_kernels(Graph& graph, LoweringContext& context);
+
+/// `symbols` are the sizes known before the plan runs: those of its inputs.
+Result<Plan> lower(Graph graph, LoweringContext& context, std::set<std::string, std::less<>> symbols);
+
+}  // namespace rekindle

@@ -1,0 +1,156 @@
+// Choosing among tactics: ask each, build what it offers, measure, check, remember.
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/tune.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/hash.h"
+
+namespace rekindle {
+
+namespace {
+
+/// Inputs that exercise a kernel: seeded noise for floats, zeros and small numbers for indices, the constants themselves.
+Result<Tensors> make_inputs(const Region& region) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> noise(-1, 1);
+  Tensors inputs;
+  for (size_t i = 0; i < region.body.inputs.size(); ++i) {
+    if (region.constants[i]) {
+      inputs.push_back(*region.constants[i]);
+      continue;
+    }
+    const TensorType& type = region.input_type(i);
+    RK_TRY(Dims dims, eval(type.shape, region.sizes));
+    RK_TRY(Tensor tensor, Tensor::make(type.dtype, dims));
+    if (is_float(type.dtype))
+      for (int64_t k = 0; k < tensor.count(); ++k) tensor.set_double(k, double(noise(random)));
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+std::string cache_key(const std::string& region, const Tactic& tactic, const Config& config, const Target& target, int threads) {
+  const uint64_t hash = hash64(std::as_bytes(std::span(region.data(), region.size())));
+  return target.name + " threads=" + std::to_string(threads) + " " + std::string(tactic.name()) + "/" +
+         std::to_string(tactic.version()) + " [" + to_string(config) + "] " + to_hex(hash);
+}
+
+bool is_disabled(std::string_view tactic, const std::vector<std::string>& disabled) {
+  return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& d) { return tactic.starts_with(d); });
+}
+
+}  // namespace
+
+struct Tuner::Offer {
+  const Tactic* tactic;
+  Config config;
+  double microseconds = 0;
+  bool is_predicted = true;
+};
+
+Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target, TuneOptions options,
+             TimingCache& cache)
+    : device_(std::move(device)),
+      tactics_(tactics),
+      target_(std::move(target)),
+      options_(std::move(options)),
+      cache_(cache) {}
+Tuner::~Tuner() = default;
+
+std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candidate>& candidates) const {
+  std::vector<Offer> offers;
+  for (const Tactic* tactic : tactics_) {
+    if (is_disabled(tactic->name(), options_.disabled_tactics)) {
+      candidates.push_back({std::string(tactic->name()), "", 0, false, "switched off"});
+      continue;
+    }
+    const auto space = tactic->offer(region, target_);
+    if (!space.ok()) {
+      candidates.push_back({std::string(tactic->name()), "", 0, false, space.status().message()});
+      continue;
+    }
+    for (Config& config : space->configs(options_.effort)) {
+      const double predicted = tactic->predict(region, config, target_);
+      offers.push_back({tactic, std::move(config), predicted, true});
+    }
+    if (tactic->is_last_resort() && offers.size() > 1) offers.pop_back();  // never measured against real kernels
+    if (options_.effort == 0 && !offers.empty() && offers.front().microseconds == 0) break;
+  }
+  return offers;
+}
+
+Status Tuner::measure_offers(const Region& region, const std::string& key, std::vector<Offer>& offers,
+                             std::vector<Candidate>& candidates) {
+  std::optional<Tensors> inputs, expected;
+  std::vector<Offer> valid;
+  for (Offer& offer : offers) {
+    const std::string name = cache_key(key, *offer.tactic, offer.config, target_, options_.threads);
+    if (const auto known = cache_.find(name)) {
+      offer.microseconds = *known;
+    } else {
+      if (!inputs) {
+        RK_TRY(inputs, make_inputs(region));
+        if (options_.check) {
+          RK_TRY(expected, interpret(region.body, *inputs));
+        }
+      }
+      const auto built = offer.tactic->build(region, offer.config, target_);
+      const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs, expected ? &*expected : nullptr)
+                                   : Result<double>(built.status());
+      if (!time.ok()) {
+        candidates.push_back(
+            {std::string(offer.tactic->name()), to_string(offer.config), 0, false, time.status().message()});
+        continue;
+      }
+      offer.microseconds = *time;
+      cache_.store(name, *time);
+    }
+    offer.is_predicted = false;
+    valid.push_back(std::move(offer));
+  }
+  offers = std::move(valid);
+  return {};
+}
+
+Result<Choice> Tuner::choose(const Region& region) {
+  const std::string key = region.key();
+  auto known = done_.find(key);
+  if (known == done_.end()) {
+    Decision decision;
+    std::vector<Offer> offers = collect(region, decision.candidates);
+    if (options_.effort > 0 && offers.size() > 1) RK_CHECK(measure_offers(region, key, offers, decision.candidates));
+    if (offers.empty()) {
+      std::string reasons;
+      for (const Candidate& c : decision.candidates) reasons += "\n  " + c.tactic + ": " + c.refusal;
+      return Status::error(Code::unsupported, "no kernel for " + region.label() + reasons);
+    }
+    // Ties go to the earlier tactic, so the choice depends on the times alone.
+    std::stable_sort(offers.begin(), offers.end(), [](const Offer& a, const Offer& b) {
+      return a.microseconds < b.microseconds && b.microseconds > 0;
+    });
+    std::vector<Candidate> tried;
+    for (const Offer& o : offers)
+      tried.push_back({std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
+    decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
+    decision.tactic = offers.front().tactic;
+    decision.config = offers.front().config;
+    known = done_.emplace(key, std::move(decision)).first;
+  }
+  const Decision& decision = known->second;
+  Choice choice;
+  RK_TRY(choice.kernel, decision.tactic->build(region, decision.config, target_));
+  choice.kernel.image.tactic = decision.tactic->name();
+  choice.tactic = decision.tactic->name();
+  choice.config = to_string(decision.config);
+  choice.candidates = decision.candidates;
+  choice.microseconds = decision.candidates.front().microseconds;
+  choice.is_predicted = decision.candidates.front().is_predicted;
+  RK_TRY(auto loaded, device_->load(choice.kernel.image,
+                                    std::as_bytes(std::span(choice.kernel.code.data(), choice.kernel.code.size()))));
+  choice.makes_outputs = loaded->makes_outputs();
+  return choice;
+}
+
+}  // namespace rekindle

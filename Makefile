@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 60
 # What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed.
 TEST_STAGES := check-layers check-sizes check-format check-sources unit asan tsan fuzz lint
 
-BUILD_SOURCES = git ls-files -co --exclude-standard '*.h' '*.hpp' '*.cc' '*.cuh' '*.cu'
+CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 
 .PHONY: help setup build test unit demo format lint asan tsan fuzz bench clean $(TEST_STAGES)
 
@@ -66,10 +66,10 @@ check-sources:
 	@python3 tools/check_sources.py
 
 check-format: setup
-	@$(BUILD_SOURCES) | xargs --no-run-if-empty clang-format --dry-run -Werror
+	@$(CPP_SOURCES) | xargs --no-run-if-empty clang-format --dry-run -Werror
 
 format:  ## lay out all C++ as .clang-format says
-	@$(BUILD_SOURCES) | xargs --no-run-if-empty clang-format -i
+	@$(CPP_SOURCES) | xargs --no-run-if-empty clang-format -i
 
 demo: build setup  ## read the text of a picture with engines built on the spot
 	@tools/fetch_models --only ppocr4_det,ppocr4_rec

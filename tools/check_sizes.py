@@ -12,8 +12,9 @@ import ast
 import pathlib
 import re
 import statistics
-import subprocess
 import sys
+
+from source_files import source_files
 
 SOFT, HARD, FUNCTION = 400, 800, 60
 CPP = {".h", ".hpp", ".cc", ".cu", ".cuh"}
@@ -60,13 +61,11 @@ def python_functions(text):
 
 def measure(root):
     """[(path, lines)] of all source files and [(path, function, lines, where)] of the long functions."""
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, check=True, text=True,
-                           capture_output=True).stdout.splitlines()
     files, functions = [], []
-    for name in sorted(set(names)):
+    for name in source_files(root):
         path = root / name
         is_python = path.suffix == ".py" or name == "tools/fetch_models"
-        if not path.is_file() or not (path.suffix in CPP or is_python):
+        if not (path.suffix in CPP or is_python):
             continue
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()

@@ -6,8 +6,9 @@ SPDX-License-Identifier: Apache-2.0
 """
 import pathlib
 import re
-import subprocess
 import sys
+
+from source_files import source_files
 
 COMMENT = {".h": "//", ".hpp": "//", ".cc": "//", ".cu": "//", ".cuh": "//", ".def": "//", ".py": '"""',
            ".sh": "#", ".cmake": "#", ".cases": "#", ".rkir": "#"}
@@ -45,10 +46,9 @@ def check(path, name):
 
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent)
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root, check=True, text=True,
-                           capture_output=True).stdout.splitlines()
-    errors = [error for name in sorted(set(names)) if (root / name).is_file() for error in check(root / name, name)]
-    print("\n".join(errors) if errors else f"sources: {len(set(names))} files open with what they are for")
+    names = source_files(root)
+    errors = [error for name in names for error in check(root / name, name)]
+    print("\n".join(errors) if errors else f"sources: {len(names)} files open with what they are for")
     return 1 if errors else 0
 
 

@@ -51,8 +51,9 @@ install_debian_packages() {
     die "these need root and there is no sudo; run as root: apt-get install --no-install-recommends ${missing[*]}"
   fi
   export DEBIAN_FRONTEND=noninteractive
+  as_root dpkg --configure -a >build/stamps/apt.log 2>&1 || true  # what an interrupted run left
   as_root apt-get update -qq
-  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >build/stamps/apt.log 2>&1 ||
+  as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >>build/stamps/apt.log 2>&1 ||
     { tail -n 20 build/stamps/apt.log >&2; die "apt-get failed; the whole log is build/stamps/apt.log"; }
 }
 

@@ -77,6 +77,9 @@ step() {
 make_venv() {
   rm -f build/stamps/python-*
   python3 -m venv --clear build/venv
+  # pip brings certificates of its own; where the administrator has added some to the system's, those are needed too.
+  local certificates=/etc/ssl/certs/ca-certificates.crt
+  [[ ! -s $certificates ]] || printf '[global]\ncert = %s\n' "$certificates" >build/venv/pip.conf
 }
 
 pip() {

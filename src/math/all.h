@@ -4,4 +4,5 @@
 #include "math/copy.h"         // IWYU pragma: export
 #include "math/elementwise.h"  // IWYU pragma: export
 #include "math/movement.h"     // IWYU pragma: export
+#include "math/selection.h"    // IWYU pragma: export
 #include "math/softmax.h"      // IWYU pragma: export

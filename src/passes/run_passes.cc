@@ -1,0 +1,58 @@
+// Running a pipeline: verify after each pass, dump what changed, name the pass that broke something.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "base/file.h"
+#include "base/trace.h"
+#include "passes/pass.h"
+
+namespace rekindle {
+
+namespace {
+
+Status check_names(std::span<const Pass> passes, const std::vector<std::string>& disabled) {
+  for (const std::string& name : disabled) {
+    std::string known;
+    for (const Pass& pass : passes) {
+      if (pass.name == name) known.clear();
+      if (pass.name == name) break;
+      known += (known.empty() ? "" : ", ") + std::string(pass.name);
+    }
+    const bool found = std::any_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; });
+    if (!found) return Status::error(Code::not_found, "there is no pass '" + name + "'; there are " + known);
+  }
+  return {};
+}
+
+Status dump(const Graph& graph, const std::string& folder, int number, std::string_view pass) {
+  char prefix[16];
+  std::snprintf(prefix, sizeof prefix, "%02d-", number);
+  return write_file_atomically(folder + "/" + prefix + std::string(pass) + ".rkir", print(graph));
+}
+
+}  // namespace
+
+Status run_passes(Graph& graph, PassContext& context, std::span<const Pass> passes, const RunOptions& options) {
+  RK_CHECK(check_names(passes, options.disabled));
+  RK_CHECK(graph.verify());
+  if (!options.dump_dir.empty()) RK_CHECK(dump(graph, options.dump_dir, 0, "imported"));
+  int number = 0;
+  for (const Pass& pass : passes) {
+    ++number;
+    if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
+    const trace::Scope scope(std::string("pass ") + std::string(pass.name));
+    const auto start = std::chrono::steady_clock::now();
+    const auto changes = pass.run(graph, context);
+    if (!changes.ok()) return changes.status().note("while running pass " + std::string(pass.name));
+    if (Status broken = graph.verify(); !broken.ok())
+      return Status::error(Code::internal, "pass " + std::string(pass.name) + " broke the graph: " + broken.message());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (options.on_pass) options.on_pass(pass.name, *changes, seconds);
+    if (*changes > 0 && !options.dump_dir.empty()) RK_CHECK(dump(graph, options.dump_dir, number, pass.name));
+  }
+  return {};
+}
+
+}  // namespace rekindle

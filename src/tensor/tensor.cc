@@ -28,10 +28,7 @@ std::shared_ptr<void> allocate(int64_t bytes) {
   return {reinterpret_cast<void*>(aligned), [block](void*) { std::free(block); }};
 }
 
-template <class T>
-const T& at(const void* data, int64_t i) {
-  return static_cast<const T*>(data)[i];
-}
+template <class T> const T& at(const void* data, int64_t i) { return static_cast<const T*>(data)[i]; }
 
 std::string number_text(double value) {
   if (std::isnan(value)) return "nan";
@@ -231,7 +228,7 @@ Result<std::vector<int64_t>> to_int64s(const Tensor& t) {
 void encode(Encoder& e, const Tensor& t) {
   encode(e, t.dtype());
   encode(e, t.dims());
-  const bool has = t.has_data() || (t.dtype() == DType::string && t.count() > 0);
+  const bool has = t.has_data() || t.dtype() == DType::string;  // strings never come without data
   encode(e, has);
   if (!has) return;
   if (t.dtype() == DType::string)
@@ -254,10 +251,8 @@ void decode(Decoder& d, Tensor& t) {
   const Result<int64_t> count = checked_count(dims);
   if (!count.ok()) return d.fail(count.status().message());
   if (!has) {
-    if (dtype == DType::string && *count == 0)
-      t = Tensor::of_strings(dims, {});
-    else if (*count > 0 || dtype != DType::f32 || !dims.empty())
-      t = Tensor::view(dtype, dims, nullptr, nullptr);
+    if (dtype == DType::string) return d.fail("a tensor of strings has no data");
+    if (*count > 0 || dtype != DType::f32 || !dims.empty()) t = Tensor::view(dtype, dims, nullptr, nullptr);
     return;
   }
   if (dtype == DType::string) {

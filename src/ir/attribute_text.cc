@@ -29,14 +29,17 @@ uint64_t element_bits(const Tensor& t, int64_t i) {
   return bits;
 }
 
-/// "nan" where reading it back gives these very bits, else "nan:7fc00001".
-std::string nan_text(const Tensor& t, int64_t i) {
-  Tensor usual(t.dtype(), {1});
-  usual.set_double(0, std::numeric_limits<double>::quiet_NaN());
-  if (bits_of(t.dtype()) < 8 || element_bits(usual, 0) == element_bits(t, i)) return "nan";
+/// The number where reading it back gives these very bits; else, as for a NaN with a payload, the bits: "0x7fc00001".
+std::string float_text(const Tensor& t, int64_t i) {
+  const double value = t.as_double(i);
+  const std::string text = t.dtype() == DType::f64 ? number_text(value) : number_text(float(value));
+  if ((is_float(t.dtype()) && value == value) || bits_of(t.dtype()) < 8) return text;
+  Tensor back(t.dtype(), {1});
+  back.set_double(0, value == value ? value : std::numeric_limits<double>::quiet_NaN());
+  if (element_bits(back, 0) == element_bits(t, i)) return text;
   char buffer[32];
   auto [end, problem] = std::to_chars(buffer, buffer + sizeof buffer, element_bits(t, i), 16);
-  return "nan:" + std::string(buffer, end);
+  return "0x" + std::string(buffer, end);
 }
 
 std::string element_text(const Tensor& t, int64_t i) {
@@ -49,9 +52,7 @@ std::string element_text(const Tensor& t, int64_t i) {
     const auto pair = [](auto c) { return "(" + number_text(c.real()) + ", " + number_text(c.imag()) + ")"; };
     return d == DType::c64 ? pair(t.values<std::complex<float>>()[size_t(i)]) : pair(t.values<std::complex<double>>()[size_t(i)]);
   }
-  const double value = t.as_double(i);
-  if (value != value) return nan_text(t, i);
-  return d == DType::f64 ? number_text(value) : number_text(float(value));
+  return float_text(t, i);
 }
 
 template <class C>
@@ -66,18 +67,28 @@ Status parse_complex(TextReader& in, Tensor& t, int64_t i) {
   return {};
 }
 
-/// The bits after "nan:"; they must be a NaN of the type, so that a text means one thing.
-Status parse_nan_bits(TextReader& in, Tensor& t, int64_t i) {
-  RK_TRY(const std::string_view token, in.number_text());
+Status parse_bits(TextReader& in, Tensor& t, int64_t i, std::string_view digits) {
   uint64_t bits = 0;
-  auto [end, problem] = std::from_chars(token.data(), token.data() + token.size(), bits, 16);
+  auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
   const int width = bits_of(t.dtype());
   const bool fits = width == 64 || (width >= 8 && bits >> width == 0);
-  if (problem != std::errc() || end != token.data() + token.size() || !fits)
-    return in.error("'" + std::string(token.substr(0, 40)) + "' are not the bits of " + std::string(to_string(t.dtype())));
+  if (problem != std::errc() || end != digits.data() + digits.size() || !fits)
+    return in.error("'0x" + std::string(digits.substr(0, 40)) + "' are not the bits of " + std::string(to_string(t.dtype())));
   std::memcpy(static_cast<char*>(t.raw()) + i * (width / 8), &bits, size_t(width / 8));
-  const double value = t.as_double(i);
-  return value != value ? Status{} : in.error("the bits after nan: are a number, expected a NaN");
+  return {};
+}
+
+Status parse_float_element(TextReader& in, Tensor& t, int64_t i) {
+  TextReader ahead = in;
+  if (auto token = ahead.number_text(); token.ok() && token->substr(0, 2) == "0x") {
+    in = ahead;
+    return parse_bits(in, t, i, token->substr(2));
+  }
+  if (t.dtype() == DType::f64) return parse_value(in, t.data<double>()[i]);
+  float value = 0;
+  RK_CHECK(parse_value(in, value));
+  t.set_double(i, value);
+  return {};
 }
 
 Status parse_integer_element(TextReader& in, Tensor& t, int64_t i) {
@@ -101,12 +112,7 @@ Status parse_element(TextReader& in, Tensor& t, int64_t i) {
   if (d == DType::c64) return parse_complex<std::complex<float>>(in, t, i);
   if (d == DType::c128) return parse_complex<std::complex<double>>(in, t, i);
   if (is_integer(d)) return parse_integer_element(in, t, i);
-  if (in.accept("nan:")) return parse_nan_bits(in, t, i);
-  if (d == DType::f64) return parse_value(in, t.data<double>()[i]);
-  float value = 0;
-  RK_CHECK(parse_value(in, value));
-  t.set_double(i, value);
-  return {};
+  return parse_float_element(in, t, i);
 }
 
 }  // namespace

@@ -20,21 +20,23 @@ std::string only_unbound(const Dim& d, const Bindings& bound) {
   return only;
 }
 
-/// Finds the symbol that makes d equal to size when d is linear in it, as in "2*N + 1".
+/// Binds the symbol that makes d equal to size when d is linear in it, as 2*N + 1 is; false when no value does. What is not
+/// linear stays open: other inputs may tell.
 bool solve(const Dim& d, int64_t size, const std::string& symbol, Bindings& bound) {
   Bindings at = bound;
   std::array<int64_t, 3> values{};
   for (int64_t i = 0; i < 3; ++i) {
     at[symbol] = i;
-    if (!d.try_eval(at, values[size_t(i)])) return false;
+    if (!d.try_eval(at, values[size_t(i)])) return true;
   }
   const int64_t slope = values[1] - values[0];
-  if (slope == 0 || values[2] - values[1] != slope || (size - values[0]) % slope != 0) return false;
+  if (slope == 0 || values[2] - values[1] != slope) return true;
   at[symbol] = (size - values[0]) / slope;
   int64_t check = 0;
-  if (at[symbol] < 0 || !d.try_eval(at, check) || check != size) return false;
-  bound = std::move(at);
-  return true;
+  if (!d.try_eval(at, check)) return true;
+  if (check == size && at[symbol] >= 0) return bound = std::move(at), true;
+  at[symbol] = 5;  // "linear" so far may be the start of a floor or a maximum
+  return !d.try_eval(at, check) || check != values[0] + 5 * slope;
 }
 
 }  // namespace
@@ -59,7 +61,7 @@ Status bind_shape(std::string_view what, const Shape& shape, const Dims& dims, B
     if (shape[i].try_eval(bound, value)) {
       if (value != dims[i]) return mismatch("");
     } else if (const std::string symbol = only_unbound(shape[i], bound); !symbol.empty()) {
-      solve(shape[i], dims[i], symbol, bound);  // without success the symbol stays open: other inputs may tell
+      if (!solve(shape[i], dims[i], symbol, bound)) return mismatch("");
     }
   }
   return {};

@@ -13,7 +13,7 @@ namespace rekindle {
 class TextReader {
  public:
   TextReader(std::string_view text, const OpTable& ops, const ConstantTable* constants)
-      : text_(text), ops_(ops), constants_(constants) {}
+      : text_(text), ops_(&ops), constants_(constants) {}
   void skip_space();  // blanks, line ends, and comments from # to the end of the line
   bool at_end();
   char peek();                           // next character after space, 0 at the end
@@ -31,7 +31,7 @@ class TextReader {
   /// Characters up to (not with) the first of `stops` at bracket depth 0.
   std::string_view until(std::string_view stops);
   Status error(const std::string& message) const;  // "line 3, column 7: …"
-  const OpTable& ops() const { return ops_; }
+  const OpTable& ops() const { return *ops_; }
   const ConstantTable* constants() const { return constants_; }
   int depth = 0;  // nested graphs so far; refused past 64
   size_t position() const { return at_; }
@@ -41,7 +41,7 @@ class TextReader {
   Result<std::string> name_after(char sign, std::string_view what);
   std::string_view text_;
   size_t at_ = 0;
-  const OpTable& ops_;
+  const OpTable* ops_;
   const ConstantTable* constants_;
 };
 

@@ -81,14 +81,26 @@ Status PlanValidation::check_writes(const View& view, uint32_t number, uint32_t 
   if (b.place == Place::arena && (index < b.first_step || index > b.last_step))
     return bad_plan("writes view {} of buffer {}, which lives from step {} to {}", number, view.buffer,
                     b.first_step, b.last_step);
-  if (b.place == Place::value) {
-    if (writer_[view.buffer] != kNone)
-      return bad_plan("writes view {} of buffer {}, a value that step {} makes", number, view.buffer,
-                      writer_[view.buffer]);
-    if (!view.offset.is(0) || !view.strides.empty())
-      return bad_plan("makes a value through view {}, which is not the whole of it", number);
-  }
+  if (b.place == Place::value) RK_CHECK(check_makes(view, number, index));
   if (writer_[view.buffer] == kNone) writer_[view.buffer] = index;
+  return {};
+}
+
+/// A value is either made whole by one branch, loop or kernel that knows its size only then, or written,
+/// perhaps in parts, by kernels that wait until a step before them has defined its size.
+Status PlanValidation::check_makes(const View& view, uint32_t number, uint32_t index) const {
+  const auto makes_it = [&](const Step& s) {
+    const bool is_control = s.kind == StepKind::branch || s.kind == StepKind::loop;
+    return is_control || std::any_of(s.defines.begin(), s.defines.end(), [&](const SymbolDefinition& d) {
+             return d.output < s.outputs.size() && s.outputs[d.output] == number;
+           });
+  };
+  const uint32_t writer = writer_[view.buffer];
+  const bool is_made = makes_it(plan_.steps[index]);
+  if (writer != kNone && (is_made || makes_it(plan_.steps[writer])))
+    return bad_plan("writes view {} of buffer {}, a value that step {} makes", number, view.buffer, writer);
+  if (is_made && (!view.offset.is(0) || !view.strides.empty()))
+    return bad_plan("makes a value through view {}, which is not the whole of it", number);
   return {};
 }
 

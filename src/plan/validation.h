@@ -63,6 +63,7 @@ class PlanValidation {
   Status check_arguments(const Step& step, uint32_t index);
   Status check_reads(const View& view, uint32_t number, uint32_t index) const;
   Status check_writes(const View& view, uint32_t number, uint32_t index);
+  Status check_makes(const View& view, uint32_t number, uint32_t index) const;
   Status check_symbols_known(const Step& step, uint32_t index) const;
   Status check_defines(const Step& step, uint32_t index);
   Status check_kernel_step(const Step& step) const;

@@ -289,8 +289,17 @@ const Lie kStepLies[] = {
        p.views[3].strides = {4, 1};
      },
      "step 1 copies a view that has strides"},
-    {"ValueTwice", dynamic_plan, [](Plan& p) { p.steps[2].outputs = {1}; },
-     "step 2 writes view 1 of buffer 1, a value that step 0 makes"},
+    {"ValueTwice", branch_plan,
+     [](Plan& p) {
+       p.buffers[2].place = Place::value;
+       p.steps.push_back(p.steps[0]);
+       p.steps[1].kind = StepKind::kernel;
+       p.steps[1].subplans.clear();
+       p.kernels.push_back({"cpu.a", "", "", 0, 0});
+     },
+     "step 1 writes view 2 of buffer 2, a value that step 0 makes"},
+    {"ValueInParts", dynamic_plan, [](Plan& p) { p.views[1].offset = 4; },
+     "step 0 makes a value through view 1, which is not the whole of it"},
     {"DefinedTwice", dynamic_plan,
      [](Plan& p) {
        p.steps[0].defines.push_back({"K", 0, 0});

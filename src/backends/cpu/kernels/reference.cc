@@ -1,0 +1,140 @@
+// cpu.reference: op structs by name, run on views of the launch's memory.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/kernels/reference.h"
+
+#include <cstring>
+#include <optional>
+
+#include "backends/cpu/host_kernels.h"
+#include "backends/cpu/loop_nest.h"
+#include "math/all.h"
+#include "math/elementwise_reference.h"
+
+namespace rekindle::cpu {
+
+Result<std::shared_ptr<const Kernel>> make_reference(std::string_view params, Isa isa);
+
+namespace {
+
+/// An op struct behind one interface: what infer and evaluate are for its kind.
+class Reference {
+ public:
+  virtual ~Reference() = default;
+  virtual Result<Types> infer(std::span<const TensorType> types) const = 0;
+  virtual Result<Tensors> evaluate(std::span<const Tensor> in) const = 0;
+};
+template <class T> class ReferenceOf final : public Reference {
+ public:
+  explicit ReferenceOf(T op) : op_(std::move(op)) {}
+  Result<Types> infer(std::span<const TensorType> types) const override {
+    if constexpr (ElementwiseOp<T>)
+      return infer_elementwise(traits_of<T>(), types);
+    else
+      return op_.infer(types);
+  }
+  Result<Tensors> evaluate(std::span<const Tensor> in) const override {
+    if constexpr (ElementwiseOp<T>)
+      return evaluate_elementwise(traits_of<T>(), row_functions<T>(), &op_, in);
+    else
+      return op_.evaluate(in);
+  }
+
+ private:
+  T op_;
+};
+
+template <class T> Result<std::shared_ptr<const Reference>> decode_reference(std::string_view params) {
+  T op{};
+  if constexpr (HasFields<T>) {
+    RK_TRY(op, from_bytes<T>(params));
+  }
+  return std::shared_ptr<const Reference>(std::make_shared<ReferenceOf<T>>(std::move(op)));
+}
+
+Result<std::shared_ptr<const Reference>> find_reference(std::string_view name, std::string_view params) {
+  using Decode = Result<std::shared_ptr<const Reference>> (*)(std::string_view);
+  constexpr std::pair<std::string_view, Decode> kTable[] = {
+#define RK_OP(Struct) {ops::Struct::name, decode_reference<ops::Struct>},
+#include "math/all.def"
+#undef RK_OP
+  };
+  for (const auto& [known, decode] : kTable)
+    if (known == name) return decode(params);
+  return Status::error(Code::data_loss, "'" + std::string(name) + "' is not an op with a reference");
+}
+
+/// Evaluates into tensors of its own and copies: a reference may allocate.
+class ReferenceLaunch final : public Launch {
+ public:
+  ReferenceLaunch(std::shared_ptr<const Reference> op, const LaunchShapes& shapes)
+      : op_(std::move(op)),
+        inputs_(shapes.inputs.begin(), shapes.inputs.end()),
+        outputs_(shapes.outputs.begin(), shapes.outputs.end()) {}
+
+  Status run(Stream&, const void* const* inputs, void* const* outputs, void*) override {
+    Tensors in;
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      in.push_back(inputs_[i].present ? Tensor::view(inputs_[i].dtype, inputs_[i].dims,
+                                                     const_cast<void*>(inputs[i]), nullptr)
+                                      : Tensor());
+    RK_TRY(Tensors results, op_->evaluate(in));
+    if (results.size() < outputs_.size())
+      return Status::error(Code::internal, "the reference made " + std::to_string(results.size()) +
+                                               " outputs, expected " + std::to_string(outputs_.size()));
+    for (size_t o = 0; o < outputs_.size(); ++o) {
+      if (!outputs_[o].present) continue;
+      const Tensor& result = results[o];
+      if (result.dims() != outputs_[o].dims || result.dtype() != outputs_[o].dtype)
+        return Status::error(Code::internal,
+                             "the reference made " + result.type().to_string() + ", expected " +
+                                 TensorType{outputs_[o].dtype, to_shape(outputs_[o].dims)}.to_string());
+      if (result.bytes() > 0) std::memcpy(outputs[o], result.raw(), size_t(result.bytes()));
+    }
+    return {};
+  }
+
+ private:
+  std::shared_ptr<const Reference> op_;
+  std::vector<ArgShape> inputs_, outputs_;
+};
+
+class ReferenceKernel final : public Kernel {
+ public:
+  ReferenceKernel(std::shared_ptr<const Reference> op, bool makes_outputs)
+      : op_(std::move(op)), makes_outputs_(makes_outputs) {}
+
+  Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
+    Types types;
+    for (const ArgShape& in : shapes.inputs) {
+      if (in.present && !is_contiguous(in))
+        return Status::error(Code::invalid_argument, "a reference kernel got a strided input");
+      types.push_back(in.present ? TensorType{in.dtype, to_shape(in.dims)} : absent_type());
+    }
+    for (const ArgShape& out : shapes.outputs)
+      if (out.present && !is_contiguous(out))
+        return Status::error(Code::invalid_argument, "a reference kernel got a strided output");
+    RK_CHECK(op_->infer(types).status());
+    return std::unique_ptr<Launch>(std::make_unique<ReferenceLaunch>(op_, shapes));
+  }
+  bool makes_outputs() const override { return makes_outputs_; }
+  Result<Tensors> make_outputs(std::span<const Tensor> inputs) const override {
+    Types types;
+    for (const Tensor& in : inputs) types.push_back(is_absent(in) ? absent_type() : in.type());
+    RK_CHECK(op_->infer(types).status());
+    return op_->evaluate(inputs);
+  }
+
+ private:
+  std::shared_ptr<const Reference> op_;
+  bool makes_outputs_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Kernel>> make_reference(std::string_view params, Isa) {
+  RK_TRY(ReferenceParams p, from_bytes<ReferenceParams>(params));
+  RK_TRY(auto op, find_reference(p.op, p.op_params));
+  return std::shared_ptr<const Kernel>(std::make_shared<ReferenceKernel>(std::move(op), p.makes_outputs));
+}
+
+}  // namespace rekindle::cpu

@@ -37,8 +37,8 @@ std::string descr_of(const Tensor& t, size_t characters) {
 /// Ends on a multiple of 64 bytes, so that the elements of a mapped file are aligned.
 std::string header_bytes(const std::string& descr, const Dims& dims) {
   std::string text = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (";
-  for (const int64_t d : dims)
-    text += std::to_string(d) + (dims.size() == 1 ? "," : &d == &dims.back() ? "" : ", ");
+  for (size_t i = 0; i < dims.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(dims[i]);
+  if (dims.size() == 1) text += ',';
   text += "), }";
   text.append(63 - (10 + text.size()) % 64, ' ');
   text += '\n';

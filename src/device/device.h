@@ -49,7 +49,7 @@ class Kernel {
   virtual Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const = 0;
   /// Kernels with data-dependent output shapes make their outputs themselves; host devices only.
   virtual bool makes_outputs() const { return false; }
-  virtual Result<Tensors> make_outputs(std::span<const Tensor> inputs) const;  // default: an error
+  virtual Result<Tensors> make_outputs(std::span<const Tensor> inputs, std::span<const int64_t> scalars) const;
 };
 
 class Device {
@@ -60,6 +60,7 @@ class Device {
   virtual Result<std::shared_ptr<const Kernel>> load(const KernelImage& image, std::span<const std::byte> code) = 0;
   virtual Result<std::shared_ptr<void>> allocate(int64_t bytes) = 0;  // 64-byte aligned (host) or better
   virtual Result<std::unique_ptr<Stream>> create_stream() = 0;
+  /// The host's bytes may change once copy_in returns; they are there only after a synchronize() once copy_out was called.
   virtual Status copy_in(Stream&, void* to, const void* host, int64_t bytes) = 0;
   virtual Status copy_out(Stream&, void* host, const void* from, int64_t bytes) = 0;
 };

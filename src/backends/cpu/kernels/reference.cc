@@ -22,6 +22,8 @@ class Reference {
   virtual ~Reference() = default;
   virtual Result<Types> infer(std::span<const TensorType> types) const = 0;
   virtual Result<Tensors> evaluate(std::span<const Tensor> in) const = 0;
+  /// The op with the symbols in its fields replaced by their values.
+  virtual std::shared_ptr<const Reference> with(const DimMap& values) const = 0;
 };
 template <class T> class ReferenceOf final : public Reference {
  public:
@@ -100,8 +102,8 @@ class ReferenceLaunch final : public Launch {
 
 class ReferenceKernel final : public Kernel {
  public:
-  ReferenceKernel(std::shared_ptr<const Reference> op, bool makes_outputs)
-      : op_(std::move(op)), makes_outputs_(makes_outputs) {}
+  ReferenceKernel(std::shared_ptr<const Reference> op, ReferenceParams params)
+      : op_(std::move(op)), params_(std::move(params)) {}
 
   Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
     Types types;
@@ -113,20 +115,32 @@ class ReferenceKernel final : public Kernel {
     for (const ArgShape& out : shapes.outputs)
       if (out.present && !is_contiguous(out))
         return Status::error(Code::invalid_argument, "a reference kernel got a strided output");
-    RK_CHECK(op_->infer(types).status());
-    return std::unique_ptr<Launch>(std::make_unique<ReferenceLaunch>(op_, shapes));
+    RK_TRY(auto op, with_sizes(shapes.scalars));
+    RK_CHECK(op->infer(types).status());
+    return std::unique_ptr<Launch>(std::make_unique<ReferenceLaunch>(std::move(op), shapes));
   }
-  bool makes_outputs() const override { return makes_outputs_; }
-  Result<Tensors> make_outputs(std::span<const Tensor> inputs) const override {
+  bool makes_outputs() const override { return params_.makes_outputs; }
+  Result<Tensors> make_outputs(std::span<const Tensor> inputs, std::span<const int64_t> scalars) const override {
     Types types;
     for (const Tensor& in : inputs) types.push_back(is_absent(in) ? absent_type() : in.type());
-    RK_CHECK(op_->infer(types).status());
-    return op_->evaluate(inputs);
+    RK_TRY(auto op, with_sizes(scalars));
+    RK_CHECK(op->infer(types).status());
+    return op->evaluate(inputs);
   }
 
  private:
+  Result<std::shared_ptr<const Reference>> with_sizes(std::span<const int64_t> scalars) const {
+    if (scalars.size() != params_.symbols.size())
+      return Status::error(Code::invalid_argument, "a reference kernel got " + std::to_string(scalars.size()) +
+                                                       " scalars, expected " + std::to_string(params_.symbols.size()));
+    if (scalars.empty()) return op_;
+    DimMap values;
+    for (size_t i = 0; i < scalars.size(); ++i) values[params_.symbols[i]] = scalars[i];
+    return op_->with(values);
+  }
+
   std::shared_ptr<const Reference> op_;
-  bool makes_outputs_;
+  ReferenceParams params_;
 };
 
 }  // namespace
@@ -134,7 +148,7 @@ class ReferenceKernel final : public Kernel {
 Result<std::shared_ptr<const Kernel>> make_reference(std::string_view params, Isa) {
   RK_TRY(ReferenceParams p, from_bytes<ReferenceParams>(params));
   RK_TRY(auto op, find_reference(p.op, p.op_params));
-  return std::shared_ptr<const Kernel>(std::make_shared<ReferenceKernel>(std::move(op), p.makes_outputs));
+  return std::shared_ptr<const Kernel>(std::make_shared<ReferenceKernel>(std::move(op), std::move(p)));
 }
 
 }  // namespace rekindle::cpu

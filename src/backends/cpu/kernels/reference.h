@@ -2,8 +2,10 @@
 // only kernel of ops whose output sizes depend on data. SPDX-License-Identifier: Apache-2.0
 //
 // inputs, outputs: the op's own, in its own order; contiguous; absent inputs allowed.
+// scalars: the values of `symbols`, which the op's fields name (a reshape to [N, 64]).
 #pragma once
 #include <string>
+#include <vector>
 
 #include "base/encode.h"
 
@@ -13,6 +15,7 @@ struct ReferenceParams {
   std::string op;              // a name of math/all.def
   std::string op_params;       // its encoded fields
   bool makes_outputs = false;  // its output sizes are known only by running it
+  std::vector<std::string> symbols;
   static constexpr auto fields =
       rekindle::fields("op", &ReferenceParams::op, "op_params", &ReferenceParams::op_params, "makes_outputs",
                        &ReferenceParams::makes_outputs);

@@ -1,0 +1,42 @@
+// From the elementwise nodes of a region to a program.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "backends/cpu/program.h"
+#include "compiler/tactic.h"
+
+namespace rekindle::cpu {
+
+/// A program and the body values its input registers stand for, in order.
+struct RegionProgram {
+  Program program;
+  std::vector<ValueId> inputs;
+};
+
+/// The program of some nodes of a region's body, in order, whose results are `outputs`. Values made by other nodes or coming in
+/// from outside become inputs; `first`, when given, is input register 0 whether it is used or not (the result of the kernel whose
+/// tail this is). Refuses ops without a formula and element types that programs do not compute in.
+Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes, const std::vector<ValueId>& outputs,
+                                 ValueId first = ValueId::none);
+
+/// A region around one anchor: the elementwise nodes before it (its head) and after it (its tail), in order.
+struct AnchoredRegion {
+  const Node* anchor = nullptr;
+  std::vector<NodeId> head, tail;
+};
+/// Refuses when the anchor is not a T, or when what surrounds it is not elementwise.
+Result<AnchoredRegion> split_at_anchor(const Region& region);
+
+/// What a kernel with a tail passes to its device: the tail's program over the anchor's result, and its further inputs.
+Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& parts);
+
+/// A body value as a kernel input: a region input, or a constant of the body.
+Result<KernelInput> kernel_input(const Region& region, ValueId v);
+
+/// "the type is i64, needs f32"
+Status needs_f32(const Region& region, ValueId v);
+
+}  // namespace rekindle::cpu

@@ -1,0 +1,15 @@
+// The order in which the CPU's tactics are asked.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/tactics/table.h"
+
+namespace rekindle::cpu {
+
+std::span<const Tactic* const> tactics() {
+  static const Tactic* const list[] = {
+      &pointwise_tactic(),
+      &reference_tactic(),  // always right, never fast: ends the table so that every op has an implementation
+  };
+  return list;
+}
+
+}  // namespace rekindle::cpu

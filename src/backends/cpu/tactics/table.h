@@ -1,0 +1,16 @@
+// The CPU's tactics, best first, the reference last. An explicit list: this is the table of contents.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <span>
+
+#include "compiler/tactic.h"
+
+namespace rekindle::cpu {
+
+std::span<const Tactic* const> tactics();
+
+// One function a file of this folder.
+const Tactic& pointwise_tactic();
+const Tactic& reference_tactic();
+
+}  // namespace rekindle::cpu

@@ -20,7 +20,7 @@ struct Matmul {
 
 /// (q[…, Sq, D], k[…, Sk, D], v[…, Sk, Dv], mask?) -> […, Sq, Dv]: softmax(q k^T * scale + mask) v. The dims
 /// before broadcast. The mask broadcasts to […, Sq, Sk]: added when it is of a float type, or keeping where
-/// true. A scale of 0 means 1/sqrt(D).
+/// true. A scale of 0 means 1/sqrt(D). A query that sees no key gives zeros.
 struct Attention {
   float scale = 0;
   bool causal = false;    // query i sees the keys j <= i + causal_offset

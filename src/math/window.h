@@ -41,14 +41,11 @@ struct Window {
 
   size_t rank() const { return kernel.size(); }
   /// Input elements from the first to the last tap.
-  Dim extent(size_t axis) const { return (kernel[axis] - 1) * strides_of_taps(axis) + 1; }
+  Dim extent(size_t axis) const { return (kernel[axis] - 1) * Dim(dilations[axis]) + 1; }
   /// Output size for an input size; an error when the kernel is larger than the padded input.
   Result<Dim> output_size(size_t axis, Dim input) const;
   /// Padding before and after an input of known size.
   std::pair<int64_t, int64_t> padding(size_t axis, int64_t input) const;
-
- private:
-  Dim strides_of_taps(size_t axis) const { return dilations[axis]; }
 };
 
 /// Checks list lengths and values: strides, dilations and kernel from 1, pads from 0, all below 2^31.

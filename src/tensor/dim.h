@@ -25,6 +25,9 @@ using Bindings = std::map<std::string, int64_t, std::less<>>;  // the value of e
 
 struct DimExpr;  // immutable and interned: lives for the process
 
+class Dim;
+using DimMap = std::map<std::string, Dim, std::less<>>;  // what symbols are replaced by
+
 /// Arithmetic keeps expressions in one canonical form (a sorted sum of products), so equal expressions compare equal:
 /// (N+1)*2 == 2*N + 2. Integer arithmetic saturates nowhere: overflow makes INT64_MAX/MIN, which every check refuses.
 class Dim {

@@ -40,6 +40,16 @@ template <class T> class ReferenceOf final : public Reference {
     else
       return op_.evaluate(in);
   }
+  std::shared_ptr<const Reference> with(const DimMap& values) const override {
+    T op = op_;
+    for_each_field(op, [&](std::string_view, auto& field) {
+      using F = std::decay_t<decltype(field)>;
+      if constexpr (std::is_same_v<F, Dim>) field = field.substitute(values);
+      if constexpr (std::is_same_v<F, std::vector<Dim>>)
+        for (Dim& d : field) d = d.substitute(values);
+    });
+    return std::make_shared<ReferenceOf>(std::move(op));
+  }
 
  private:
   T op_;

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/fields.h"
+
 namespace rekindle::log {
 
 enum class Level : uint8_t { debug, info, warning, error };

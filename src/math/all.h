@@ -6,5 +6,6 @@
 #include "math/elementwise.h"  // IWYU pragma: export
 #include "math/matmul.h"       // IWYU pragma: export
 #include "math/movement.h"     // IWYU pragma: export
+#include "math/rnn.h"          // IWYU pragma: export
 #include "math/selection.h"    // IWYU pragma: export
 #include "math/softmax.h"      // IWYU pragma: export

@@ -11,7 +11,7 @@ namespace rekindle::ops {
 /// broadcast leading dims; a letter repeated in a term takes the diagonal; without "->" the output has the
 /// ellipsis, then the letters that occur once, in alphabetical order.
 struct Einsum {
-  std::string equation;
+  std::string equation = {};
   static constexpr auto name = "einsum";
   static constexpr auto kind = OpKind::contraction;
   static constexpr auto fields = rekindle::fields("equation", &Einsum::equation);

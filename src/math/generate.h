@@ -8,7 +8,7 @@ namespace rekindle::ops {
 /// () The run-time value of shape arithmetic done at build: i64[number of dims], or a scalar, which needs
 /// exactly one dim.
 struct ShapeValue {
-  std::vector<Dim> dims;
+  std::vector<Dim> dims = {};
   bool scalar = false;
   static constexpr auto name = "shape_value";
   static constexpr auto kind = OpKind::injective;

@@ -16,7 +16,7 @@ namespace rekindle::ops {
 /// (x [, shape]) The field holds sizes only. The run-time shape may hold one -1 (what is left) and, unless
 /// allow_zero, 0 for the dim of x at the same place.
 struct Reshape {
-  std::vector<Dim> shape;
+  std::vector<Dim> shape = {};
   bool allow_zero = false;
   static constexpr auto name = "reshape";
   static constexpr auto kind = OpKind::injective;
@@ -28,7 +28,7 @@ struct Reshape {
 
 /// (x) Output dim i is dim perm[i] of x; an empty perm reverses the dims.
 struct Transpose {
-  std::vector<int64_t> perm;
+  std::vector<int64_t> perm = {};
   static constexpr auto name = "transpose";
   static constexpr auto kind = OpKind::injective;
   static constexpr auto fields = rekindle::fields("perm", &Transpose::perm);
@@ -38,7 +38,7 @@ struct Transpose {
 
 /// (x [, shape]) The result has the broadcast of x's shape and the given one: a 1 there keeps the dim of x.
 struct Expand {
-  std::vector<Dim> shape;
+  std::vector<Dim> shape = {};
   static constexpr auto name = "expand";
   static constexpr auto kind = OpKind::injective;
   static constexpr auto fields = rekindle::fields("shape", &Expand::shape);
@@ -61,9 +61,9 @@ struct Concat {
 /// are 0, 1, …; empty steps are ones. Run-time starts and ends follow ONNX: negative ones count from the end
 /// and all are clamped. Where only they are run-time inputs, the axes and steps of the fields hold.
 struct Slice {
-  std::vector<int64_t> axes;
-  std::vector<Dim> starts, ends;
-  std::vector<int64_t> steps;
+  std::vector<int64_t> axes = {};
+  std::vector<Dim> starts = {}, ends = {};
+  std::vector<int64_t> steps = {};
   static constexpr auto name = "slice";
   static constexpr auto kind = OpKind::injective;
   static constexpr auto fields = rekindle::fields("axes", &Slice::axes, "starts", &Slice::starts, "ends",
@@ -80,7 +80,7 @@ constexpr const auto& enum_names(PadMode) { return kPadModeNames; }
 /// (x, value? [, pads]) pads are all begins, then all ends, for every axis. Negative ones crop, before
 /// anything is added. An absent value is 0, false or "".
 struct Pad {
-  std::vector<Dim> pads;
+  std::vector<Dim> pads = {};
   PadMode mode = PadMode::constant;
   static constexpr auto name = "pad";
   static constexpr auto kind = OpKind::injective;
@@ -91,7 +91,7 @@ struct Pad {
 
 /// (x [, repeats]) x repeated so often along each axis.
 struct Tile {
-  std::vector<Dim> repeats;
+  std::vector<Dim> repeats = {};
   static constexpr auto name = "tile";
   static constexpr auto kind = OpKind::injective;
   static constexpr auto fields = rekindle::fields("repeats", &Tile::repeats);

@@ -3,7 +3,7 @@
 //
 // T steps, B sequences, I inputs, H hidden units, D directions (2 when bidirectional). Layout 0: x[T, B, I],
 // y[T, D, B, H], states [D, B, H]; layout 1: x[B, T, I], y[B, T, D, H], states [B, D, H]. Past the end of a
-// sequence y is 0; the last state is that of its last step, and an empty sequence keeps its initial state.
+// sequence y is 0; the last state is that of its last step, and 0 for an empty sequence.
 #pragma once
 #include <string>
 
@@ -21,9 +21,9 @@ struct Rnn {
   int64_t hidden_size = 1;
   RnnDirection direction = RnnDirection::forward;
   int64_t layout = 0;
-  float clip = 0;                        // bounds the activations' inputs to -clip … clip; 0: no bound
-  std::vector<std::string> activations;  // ONNX names, any case; empty: Tanh
-  std::vector<float> activation_alpha, activation_beta;
+  float clip = 0;                             // bounds the sums that gates see to -clip … clip; 0: no bound
+  std::vector<std::string> activations = {};  // ONNX names, any case; empty: Tanh
+  std::vector<float> activation_alpha = {}, activation_beta = {};
   static constexpr auto name = "rnn";
   static constexpr auto kind = OpKind::opaque;
   static constexpr auto fields =
@@ -41,9 +41,9 @@ struct Gru {
   RnnDirection direction = RnnDirection::forward;
   int64_t layout = 0;
   float clip = 0;
-  bool linear_before_reset = false;      // the reset gate scales r h + rb instead of h
-  std::vector<std::string> activations;  // empty: Sigmoid, Tanh
-  std::vector<float> activation_alpha, activation_beta;
+  bool linear_before_reset = false;           // the reset gate scales r h + rb instead of h
+  std::vector<std::string> activations = {};  // empty: Sigmoid, Tanh
+  std::vector<float> activation_alpha = {}, activation_beta = {};
   static constexpr auto name = "gru";
   static constexpr auto kind = OpKind::opaque;
   static constexpr auto fields = rekindle::fields(
@@ -61,9 +61,9 @@ struct Lstm {
   RnnDirection direction = RnnDirection::forward;
   int64_t layout = 0;
   float clip = 0;
-  bool input_forget = false;             // the forget gate is 1 - the input gate
-  std::vector<std::string> activations;  // empty: Sigmoid, Tanh, Tanh
-  std::vector<float> activation_alpha, activation_beta;
+  bool input_forget = false;                  // the forget gate is 1 - the input gate
+  std::vector<std::string> activations = {};  // empty: Sigmoid, Tanh, Tanh
+  std::vector<float> activation_alpha = {}, activation_beta = {};
   static constexpr auto name = "lstm";
   static constexpr auto kind = OpKind::opaque;
   static constexpr auto fields = rekindle::fields(

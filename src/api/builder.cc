@@ -1,0 +1,188 @@
+// Building engines: import, compile for every target, one file.
+// SPDX-License-Identifier: Apache-2.0
+#include "api/builder.h"
+
+#include <chrono>
+
+#include "api/merge_variants.h"
+#include "api/version.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/parallel.h"
+#include "onnx/import.h"
+
+namespace rekindle {
+
+namespace {
+
+Status profile_error(const std::string& input, const std::string& what) {
+  return Status::error(Code::invalid_argument, "profile of input '" + input + "': " + what);
+}
+
+/// What the profiles say of one input: fixed dims stay numbers, others keep the model's symbol or get one.
+Status apply_profile(const std::string& name, const TensorType& type, const InputProfile& wanted, Shape& shape,
+                     Profile& profile) {
+  const auto rank = size_t(type.rank());
+  for (const Dims* dims : {&wanted.min, &wanted.opt, &wanted.max})
+    if (dims->size() != rank)
+      return profile_error(name, to_string(*dims) + " has rank " + std::to_string(dims->size()) + ", expected " +
+                                     std::to_string(rank) + " as in " + type.to_string());
+  for (size_t i = 0; i < rank; ++i) {
+    const Range range{wanted.min[i], wanted.opt[i], wanted.max[i]};
+    if (range.min < 0 || range.opt < range.min || range.max < range.opt)
+      return profile_error(name, "dim " + std::to_string(i) + " goes " + std::to_string(range.min) + ":" +
+                                     std::to_string(range.opt) + ":" + std::to_string(range.max) +
+                                     ", expected min <= opt <= max");
+    if (range.min == range.max) {
+      shape.push_back(range.min);
+      continue;
+    }
+    const auto symbol = type.shape[i].as_symbol();
+    const std::string chosen = symbol ? std::string(*symbol) : sanitize_symbol(name) + "_d" + std::to_string(i);
+    shape.push_back(Dim::symbol(chosen));
+    const auto [it, fresh] = profile.emplace(chosen, range);
+    if (!fresh && it->second != range)
+      return profile_error(name, "dim " + std::to_string(i) + " is " + chosen + ", which another dim bounds differently");
+  }
+  return {};
+}
+
+std::string options_json(const BuildOptions& options) {
+  Json json;
+  json["precision"] = std::string(enum_name(options.precision));
+  json["effort"] = options.effort;
+  Json profiles = Json::object();
+  for (const auto& [name, p] : options.profiles)
+    profiles[name] = to_string(p.min) + ":" + to_string(p.opt) + ":" + to_string(p.max);
+  json["profiles"] = std::move(profiles);
+  return to_text(json, -1);
+}
+
+using Import = std::function<Result<onnx::Imported>(const onnx::ImportOptions&)>;
+
+Result<PreparedModel> prepare(const Import& import, const BuildOptions& options) {
+  onnx::ImportOptions how;
+  how.allow_links = options.allow_links;
+  RK_TRY(onnx::Imported imported, import(how));
+  Profile profile;
+  for (const auto& [name, wanted] : options.profiles) {
+    const ValueId v = imported.graph.find(name);
+    if (v == ValueId::none || !imported.graph.is_input(v)) {
+      std::string known;
+      for (ValueId in : imported.graph.inputs) known += (known.empty() ? "" : ", ") + imported.graph[in].name;
+      return profile_error(name, "the model has no such input; it has " + known);
+    }
+    RK_CHECK(apply_profile(name, imported.graph[v].type, wanted, how.shapes[name], profile));
+  }
+  if (!how.shapes.empty()) {
+    RK_TRY(imported, import(how));
+  }
+  PreparedModel model;
+  model.meta.producer = std::string("rekindle ") + kVersion;
+  model.meta.model_hash = to_hex(imported.content_hash);
+  model.meta.model_name = imported.model_name;
+  model.meta.options = options_json(options);
+  model.node_count = int(imported.node_count);
+  model.notes = std::move(imported.notes);
+  model.graph = std::move(imported.graph);
+  model.profile = std::move(profile);
+  return model;
+}
+
+/// Names given to --disable are passes or the beginnings of tactic names.
+Status split_disabled(const BuildOptions& options, const Backend& backend, CompileOptions& compile) {
+  for (const std::string& name : options.disabled) {
+    bool is_tactic = false;
+    for (const Tactic* tactic : backend.tactics) is_tactic |= tactic->name().starts_with(name);
+    if (is_tactic) {
+      compile.disabled_tactics.push_back(name);
+      continue;
+    }
+    if (!find_pass(name)) {
+      std::string known;
+      for (const Pass& pass : standard_pipeline()) known += (known.empty() ? "" : ", ") + std::string(pass.name);
+      for (const Tactic* tactic : backend.tactics) known += ", " + std::string(tactic->name());
+      return Status::error(Code::not_found, "there is no pass or tactic '" + name + "' to disable; there are " + known);
+    }
+    compile.passes.disabled.push_back(name);
+  }
+  return {};
+}
+
+Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name, const BuildOptions& options,
+                             TimingCache& cache) {
+  CompileOptions compile_options;
+  RK_TRY(compile_options.target, parse_target(target_name));
+  RK_TRY(const Backend backend, backend_for(compile_options.target));
+  compile_options.threads = options.threads > 0 ? options.threads : usable_cores();
+  compile_options.target.threads = compile_options.threads;
+  compile_options.profile = model.profile;
+  compile_options.effort = options.effort;
+  compile_options.cache = &cache;
+  compile_options.limit = options.limit;
+  compile_options.keep_ir = options.keep_ir;
+  compile_options.passes.dump_dir = options.dump_passes;
+  compile_options.progress = options.progress;
+  RK_CHECK(split_disabled(options, backend, compile_options));
+  set_threads(compile_options.threads);
+  return compile(model.graph, backend, compile_options);
+}
+
+Status check_options(const BuildOptions& options) {
+  if (options.effort < 0 || options.effort > 5)
+    return Status::error(Code::invalid_argument, "effort " + std::to_string(options.effort) + " is outside 0 to 5");
+  if (options.threads < 0)
+    return Status::error(Code::invalid_argument, "threads " + std::to_string(options.threads) + " is negative");
+  if (options.targets.empty()) return Status::error(Code::invalid_argument, "no target is given, expected at least one");
+  if (options.precision != Precision::fp32)
+    return Status::error(Code::unsupported, "precision " + std::string(enum_name(options.precision)) +
+                                                " is not in this build; there is fp32");
+  return {};
+}
+
+Result<BuiltEngine> build(const Import& import, const BuildOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  RK_CHECK(check_options(options));
+  if (options.progress) options.progress("import", 0, 0);
+  RK_TRY(PreparedModel model, prepare(import, options));
+  TimingCache cache;
+  if (!options.timing_cache.empty()) {
+    RK_TRY(cache, TimingCache::load(options.timing_cache));
+  }
+  BuiltEngine built;
+  built.report.model_name = model.meta.model_name;
+  built.report.producer = model.meta.producer;
+  built.report.onnx_nodes = model.node_count;
+  built.report.notes = model.notes;
+  built.report.notes.insert(built.report.notes.end(), cache.notes.begin(), cache.notes.end());
+
+  VariantMerger merged;
+  for (const std::string& target : options.targets) {
+    auto compiled = compile_for(model, target, options, cache);
+    // What was measured is kept, however this ends.
+    if (!options.timing_cache.empty() && cache.changed()) RK_CHECK(cache.save(options.timing_cache));
+    if (!compiled.ok()) return compiled.status().note("while building for target " + target);
+    RK_CHECK(merged.add(*std::move(compiled), target, built.report));
+  }
+  if (options.progress) options.progress("serialize", 0, 0);
+  RK_TRY(built.bytes, engine_bytes(merged.contents(model.meta)));
+  built.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return built;
+}
+
+}  // namespace
+
+Result<BuiltEngine> build_engine(const std::filesystem::path& model, const BuildOptions& options) {
+  return build([&](const onnx::ImportOptions& how) { return onnx::import_file(model, how); }, options);
+}
+
+Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::filesystem::path& folder,
+                                 const BuildOptions& options) {
+  return build([&](const onnx::ImportOptions& how) { return onnx::import_bytes(model, folder, how); }, options);
+}
+
+Result<PreparedModel> prepare_model(const std::filesystem::path& model, const BuildOptions& options) {
+  return prepare([&](const onnx::ImportOptions& how) { return onnx::import_file(model, how); }, options);
+}
+
+}  // namespace rekindle

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <complex>
+#include <cstring>
 
 namespace rekindle {
 
@@ -135,6 +137,62 @@ class Rows {
   Store<C> store_ = nullptr;
 };
 
+/// Calls visit(out index, the index into each input) for every element.
+template <class F>
+void for_each_element(const Dims& out, std::span<const Tensor> in, F&& visit) {
+  const Walk walk = plan_walk(out, in);
+  const int64_t rows = count_of(walk.outer);
+  std::array<int64_t, kMostInputs> at{};
+  for (int64_t r = 0; r < rows; ++r) {
+    int64_t rest = r;
+    at = {};
+    for (size_t d = walk.outer.size(); d-- > 0; rest /= walk.outer[d])
+      for (size_t k = 0; k < in.size(); ++k) at[k] += rest % walk.outer[d] * walk.strides[k][d];
+    for (int64_t i = 0; i < walk.row; ++i) {
+      visit(r * walk.row + i, at);
+      for (size_t k = 0; k < in.size(); ++k) at[k] += !walk.still[k];
+    }
+  }
+}
+
+/// An element's own bits, whatever the type; strings excepted.
+uint64_t packed_element(const Tensor& t, int64_t i) {
+  const int bits = bits_of(t.dtype());
+  return uint64_t(static_cast<const uint8_t*>(t.raw())[i * bits / 8] >> (i * bits % 8)) & ((1u << bits) - 1);
+}
+
+/// Choosing and comparing need no arithmetic, so they work on types that have none: strings, complex numbers, small floats,
+/// packed integers.
+void choose_elements(std::span<const Tensor> in, Tensor& out) {
+  const bool* condition = in[0].data<bool>();
+  const int bits = bits_of(out.dtype());
+  for_each_element(out.dims(), in, [&](int64_t i, const auto& at) {
+    const size_t k = condition[at[0]] ? 1 : 2;
+    if (out.dtype() == DType::string) {
+      out.strings()[size_t(i)] = in[k].strings()[size_t(at[k])];
+    } else if (bits >= 8) {
+      std::memcpy(static_cast<char*>(out.raw()) + i * bits / 8, static_cast<const char*>(in[k].raw()) + at[k] * bits / 8,
+                  size_t(bits / 8));
+    } else {
+      static_cast<uint8_t*>(out.raw())[i * bits / 8] |= uint8_t(packed_element(in[k], at[k]) << (i * bits % 8));
+    }
+  });
+}
+
+template <class T>
+void compare_values(std::span<const Tensor> in, Tensor& out, const T* a, const T* b) {
+  for_each_element(out.dims(), in, [&](int64_t i, const auto& at) { out.data<bool>()[i] = a[at[0]] == b[at[1]]; });
+}
+void compare_elements(std::span<const Tensor> in, Tensor& out) {
+  const DType t = in[0].dtype();
+  if (t == DType::string) return compare_values(in, out, in[0].strings().data(), in[1].strings().data());
+  if (t == DType::c64) return compare_values(in, out, in[0].data<std::complex<float>>(), in[1].data<std::complex<float>>());
+  if (t == DType::c128) return compare_values(in, out, in[0].data<std::complex<double>>(), in[1].data<std::complex<double>>());
+  for_each_element(out.dims(), in, [&](int64_t i, const auto& at) {
+    out.data<bool>()[i] = in[0].as_double(at[0]) == in[1].as_double(at[1]);  // exact: these types are narrow
+  });
+}
+
 template <class C>
 bool run_rows(RowFunction<C> function, const void* op, std::span<const Tensor> in, Tensor& out) {
   if (!function) return false;
@@ -196,8 +254,17 @@ Result<Tensors> evaluate_elementwise(const ElementwiseTraits& traits, const RowF
   RK_TRY(Types result, infer_elementwise(traits, types));
   const auto dims = to_dims(result[0].shape);
   RK_ASSERT(dims.has_value(), "concrete shapes broadcast to a symbolic one");
-  RK_TRY(Tensor out, Tensor::make(result[0].dtype, *dims));
   const DType computed = in[traits.has_condition ? 1 : 0].dtype();
+  if (result[0].dtype == DType::string) {
+    RK_TRY(const int64_t count, checked_count(*dims));
+    Tensor chosen = Tensor::of_strings(*dims, std::vector<std::string>(size_t(count)));
+    if (traits.has_condition) return choose_elements(in, chosen), Tensors{std::move(chosen)};
+  }
+  RK_TRY(Tensor out, Tensor::make(result[0].dtype, *dims));
+  const bool has_formula_type = is_float(computed) || (is_integer(computed) && bits_of(computed) >= 8) || computed == DType::boolean;
+  if (!has_formula_type && out.count() == 0) return Tensors{std::move(out)};
+  if (!has_formula_type && traits.has_condition) return choose_elements(in, out), Tensors{std::move(out)};
+  if (!has_formula_type && traits.name == "equal") return compare_elements(in, out), Tensors{std::move(out)};
   if (!run_in_type(computed, rows, op, in, out))
     return Status::error(Code::unsupported, std::string(traits.name) + ": cannot be computed in " +
                                                 std::string(to_string(computed)) + ", expected a number type or boolean");

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/tensor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
@@ -26,6 +28,16 @@ std::shared_ptr<void> allocate(int64_t bytes) {
   const uintptr_t aligned =
       (reinterpret_cast<uintptr_t>(block) + kAlignment - 1) & ~uintptr_t(kAlignment - 1);
   return {reinterpret_cast<void*>(aligned), [block](void*) { std::free(block); }};
+}
+
+/// Bytes of memory in this machine. Linux hands out more than that, page by page, and ends the program when
+/// the pages run out; a tensor that cannot fit is better refused at once.
+int64_t machine_memory() {
+  static const int64_t bytes = [] {
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && size > 0 ? int64_t(pages) * size : int64_t(1) << 40;
+  }();
+  return bytes;
 }
 
 template <class T> const T& at(const void* data, int64_t i) { return static_cast<const T*>(data)[i]; }
@@ -64,12 +76,14 @@ Tensor::Tensor(DType dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)) {
 
 Result<Tensor> Tensor::make(DType dtype, Dims dims) {
   RK_TRY(const int64_t count, checked_count(dims));
+  const int64_t bytes =
+      dtype == DType::string ? count * int64_t(sizeof(std::string)) : bytes_for(dtype, count);
   auto out_of_memory = [&] {
-    return Status::error(Code::out_of_memory, "no memory for a tensor " +
-                                                  std::string(rekindle::to_string(dtype)) +
-                                                  rekindle::to_string(dims) + " of " +
-                                                  std::to_string(bytes_for(dtype, count)) + " bytes");
+    return Status::error(Code::out_of_memory,
+                         "no memory for a tensor " + std::string(rekindle::to_string(dtype)) +
+                             rekindle::to_string(dims) + " of " + std::to_string(bytes) + " bytes");
   };
+  if (bytes > machine_memory()) return out_of_memory();
   Tensor t;
   t.dtype_ = dtype;
   if (dtype == DType::string) {
@@ -79,7 +93,7 @@ Result<Tensor> Tensor::make(DType dtype, Dims dims) {
       return out_of_memory();
     }
   } else {
-    t.data_ = allocate(bytes_for(dtype, count));
+    t.data_ = allocate(bytes);
     if (t.data_ == nullptr) return out_of_memory();
   }
   t.dims_ = std::move(dims);

@@ -1,0 +1,132 @@
+// rekindle build: an ONNX model in, an engine out.
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/shapes.h"
+
+namespace rekindle::cli {
+
+namespace {
+
+struct Arguments {
+  std::string model, output, precision = "fp32", timing_cache, workspace = "1GiB", json, dump_passes;
+  std::vector<std::string> targets, profiles, disabled;
+  int effort = 1, threads = 0, limit = INT_MAX;
+  bool explain = false, quiet = false, keep_ir = false, allow_links = false;
+};
+
+Result<BuildOptions> options_of(const Arguments& a) {
+  BuildOptions options;
+  if (!a.targets.empty()) options.targets = a.targets;
+  bool known = false;
+  for (size_t i = 0; i < kPrecisionNames.size(); ++i)
+    if (kPrecisionNames[i] == a.precision) options.precision = Precision(i), known = true;
+  if (!known)
+    return Status::error(Code::invalid_argument, "precision '" + a.precision + "' is none of fp32, fp16, bf16, int8, best");
+  for (const std::string& text : a.profiles) {
+    RK_TRY(auto pair, split_name(text, "MIN:USUAL:MAX"));
+    RK_TRY(options.profiles[pair.first], parse_profile(pair.second));
+  }
+  RK_TRY(options.workspace_bytes, parse_bytes(a.workspace));
+  options.effort = a.effort;
+  options.threads = a.threads;
+  options.timing_cache = a.timing_cache;
+  options.disabled = a.disabled;
+  options.limit = a.limit;
+  options.dump_passes = a.dump_passes;
+  options.keep_ir = a.keep_ir;
+  options.allow_links = a.allow_links;
+  return options;
+}
+
+void print_explanation(const CompileReport& report) {
+  for (const RegionReport& region : report.regions) {
+    std::printf("%s\n", region.label.c_str());
+    if (!region.origin.empty()) std::printf("    from %s\n", region.origin.c_str());
+    for (const Candidate& c : region.choice.candidates) {
+      const std::string name = c.tactic + (c.config.empty() ? "" : " [" + c.config + "]");
+      if (!c.refusal.empty()) std::printf("    %-40s refused: %s\n", name.c_str(), c.refusal.c_str());
+      else if (c.microseconds > 0)
+        std::printf("    %-40s %10.1f us%s\n", name.c_str(), c.microseconds, c.is_predicted ? " (predicted)" : "");
+      else std::printf("    %-40s taken by order, not measured\n", name.c_str());
+    }
+  }
+  for (const std::string& remark : report.remarks) std::printf("%s\n", remark.c_str());
+}
+
+Json report_json(const BuildReport& report, int64_t bytes) {
+  Json json;
+  json["model"] = report.model_name;
+  json["onnx_nodes"] = report.onnx_nodes;
+  json["engine_bytes"] = bytes;
+  json["seconds"] = report.seconds;
+  json["notes"] = report.notes;
+  for (const auto& [target, v] : report.variants) {
+    Json variant;
+    variant["target"] = target;
+    variant["nodes"] = v.nodes_imported;
+    variant["kernels"] = v.kernels;
+    variant["arena_bytes"] = v.arena_bytes;
+    variant["arena_lower_bound_bytes"] = v.arena_lower_bound;
+    variant["weights_bytes"] = v.weight_bytes;
+    variant["seconds_passes"] = v.seconds_passes;
+    variant["seconds_tuning"] = v.seconds_tuning;
+    json["variants"].push_back(std::move(variant));
+  }
+  return json;
+}
+
+Result<int> build(const Arguments& a) {
+  RK_TRY(BuildOptions options, options_of(a));
+  auto progress = std::make_shared<Progress>(a.quiet);
+  options.progress = [progress](std::string_view phase, int done, int total) { (*progress)(phase, done, total); };
+  auto built = build_engine(a.model, options);
+  progress->finish();
+  if (!built.ok()) return built.status();
+  RK_CHECK(write_file_atomically(a.output, built->bytes));
+  const BuildReport& report = built->report;
+  for (const std::string& note : report.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const auto& [target, variant] : report.variants) {
+    if (a.explain) print_explanation(variant);
+    if (a.quiet) continue;
+    std::printf("%s: %d ONNX nodes, %d kernels, weights %s, arena %s (no layout below %s)\n", target.c_str(),
+                report.onnx_nodes, variant.kernels, human_bytes(variant.weight_bytes).c_str(),
+                human_bytes(variant.arena_bytes).c_str(), human_bytes(variant.arena_lower_bound).c_str());
+  }
+  if (!a.quiet)
+    std::printf("%s: %s in %.1f s\n", a.output.c_str(), human_bytes(int64_t(built->bytes.size())).c_str(), report.seconds);
+  if (!a.json.empty()) RK_CHECK(write_json(report_json(report, int64_t(built->bytes.size())), a.json));
+  return kOk;
+}
+
+}  // namespace
+
+void add_build(CLI::App& app, Command& chosen) {
+  auto* command = app.add_subcommand("build", "Compile an ONNX model into an engine");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("MODEL", a->model, "ONNX file")->required();
+  command->add_option("-o,--output", a->output, "engine file to write")->required();
+  command->add_option("--target", a->targets, "cpu, cpu:avx2 …; may be repeated")->take_all();
+  command->add_option("--precision", a->precision, "fp32, fp16, bf16, int8 or best")->capture_default_str();
+  command->add_option("--profile", a->profiles, "NAME=MIN:USUAL:MAX shapes of an input, or one shape")->take_all();
+  command->add_option("--effort", a->effort, "0 measures nothing, 5 everything")->capture_default_str();
+  command->add_option("--threads", a->threads, "threads to tune for; 0: every core")->capture_default_str();
+  command->add_option("--timing-cache", a->timing_cache, "file of measurements, read and written");
+  command->add_option("--workspace", a->workspace, "most scratch memory a kernel may take")->capture_default_str();
+  command->add_flag("--explain", a->explain, "print each kernel's rivals, their times and why others were refused");
+  command->add_option("--json", a->json, "write a report; - is stdout");
+  command->add_option("--dump-passes", a->dump_passes, "folder for the graph after every pass");
+  command->add_option("--disable", a->disabled, "a pass, or tactics by the beginning of their name")->take_all();
+  command->add_option("--limit", a->limit, "stop after so many rewrites, to find a wrong one");
+  command->add_flag("--keep-ir", a->keep_ir, "keep the graph in the engine, so that other machines can compile it again");
+  command->add_flag("--allow-links", a->allow_links, "external data may be links");
+  command->add_flag("-q,--quiet", a->quiet, "print errors only");
+  command->footer("Example:\n  rekindle build rec.onnx -o rec.engine --profile x=1x3x48x32:1x3x48x320:8x3x48x1280 --explain");
+  command->callback([a, &chosen] { chosen.run = [a] { return build(*a); }; });
+}
+
+}  // namespace rekindle::cli

@@ -51,7 +51,9 @@ Status write_outputs(const Context& context, std::span<const Binding> bindings, 
 }
 
 Result<int> run(const Arguments& a) {
-  RK_TRY(auto engine, Engine::load(a.engine, {.open_device = open_devices()}));
+  LoadOptions load;
+  load.open_device = open_devices();
+  RK_TRY(auto engine, Engine::load(a.engine, load));
   RK_TRY(auto context, engine->create_context({.threads = a.threads}));
   Profile profile;
   for (const SymbolRange& s : engine->plan().profile) profile[s.symbol] = s.range;

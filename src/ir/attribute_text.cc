@@ -11,13 +11,13 @@ namespace rekindle {
 
 namespace {
 
-template <class T>
-Status parse_exactly(TextReader& in, T& v, std::string_view what) {
+template <class T> Status parse_exactly(TextReader& in, T& v, std::string_view what) {
   RK_TRY(const std::string_view token, in.number_text());
   auto [end, problem] = std::from_chars(token.data(), token.data() + token.size(), v);
   if (problem == std::errc() && end == token.data() + token.size()) return {};
   const std::string found = "'" + std::string(token.substr(0, 40)) + "'";
-  if (problem == std::errc::result_out_of_range) return in.error(found + " is outside the range of " + std::string(what));
+  if (problem == std::errc::result_out_of_range)
+    return in.error(found + " is outside the range of " + std::string(what));
   return in.error(found + " is not " + std::string(what));
 }
 
@@ -29,7 +29,8 @@ uint64_t element_bits(const Tensor& t, int64_t i) {
   return bits;
 }
 
-/// The number where reading it back gives these very bits; else, as for a NaN with a payload, the bits: "0x7fc00001".
+/// The number where reading it back gives these very bits; else, as for a NaN with a payload, the bits:
+/// "0x7fc00001".
 std::string float_text(const Tensor& t, int64_t i) {
   const double value = t.as_double(i);
   const std::string text = t.dtype() == DType::f64 ? number_text(value) : number_text(float(value));
@@ -50,13 +51,13 @@ std::string element_text(const Tensor& t, int64_t i) {
   if (is_integer(d)) return std::to_string(t.as_int64(i));
   if (is_complex(d)) {
     const auto pair = [](auto c) { return "(" + number_text(c.real()) + ", " + number_text(c.imag()) + ")"; };
-    return d == DType::c64 ? pair(t.values<std::complex<float>>()[size_t(i)]) : pair(t.values<std::complex<double>>()[size_t(i)]);
+    return d == DType::c64 ? pair(t.values<std::complex<float>>()[size_t(i)])
+                           : pair(t.values<std::complex<double>>()[size_t(i)]);
   }
   return float_text(t, i);
 }
 
-template <class C>
-Status parse_complex(TextReader& in, Tensor& t, int64_t i) {
+template <class C> Status parse_complex(TextReader& in, Tensor& t, int64_t i) {
   typename C::value_type re = 0, im = 0;
   RK_CHECK(in.expect("("));
   RK_CHECK(parse_value(in, re));
@@ -73,7 +74,8 @@ Status parse_bits(TextReader& in, Tensor& t, int64_t i, std::string_view digits)
   const int width = bits_of(t.dtype());
   const bool fits = width == 64 || (width >= 8 && bits >> width == 0);
   if (problem != std::errc() || end != digits.data() + digits.size() || !fits)
-    return in.error("'0x" + std::string(digits.substr(0, 40)) + "' are not the bits of " + std::string(to_string(t.dtype())));
+    return in.error("'0x" + std::string(digits.substr(0, 40)) + "' are not the bits of " +
+                    std::string(to_string(t.dtype())));
   std::memcpy(static_cast<char*>(t.raw()) + i * (width / 8), &bits, size_t(width / 8));
   return {};
 }
@@ -99,9 +101,9 @@ Status parse_integer_element(TextReader& in, Tensor& t, int64_t i) {
     if constexpr (std::is_integral_v<T>) t.data<T>()[i] = T(value);
   });
   if (!wrote) t.set_double(i, double(value));
-  return t.as_int64(i) == value
-             ? Status{}
-             : in.error(std::to_string(value) + " is outside the range of " + std::string(to_string(t.dtype())));
+  return t.as_int64(i) == value ? Status{}
+                                : in.error(std::to_string(value) + " is outside the range of " +
+                                           std::string(to_string(t.dtype())));
 }
 
 Status parse_element(TextReader& in, Tensor& t, int64_t i) {
@@ -169,14 +171,17 @@ Status parse_value(TextReader& in, Tensor& v) {
   if (in.accept("none")) return v = Tensor(), Status{};
   RK_TRY(const TensorType type, in.type());
   const auto dims = to_dims(type.shape);
-  if (!dims) return in.error("a constant of type " + type.to_string() + " has a symbolic dim, expected numbers");
+  if (!dims)
+    return in.error("a constant of type " + type.to_string() + " has a symbolic dim, expected numbers");
   auto count = checked_count(*dims);
   if (!count.ok()) return in.error(count.status().message());
   RK_CHECK(in.expect("{"));
   // Every element takes a character at least, so a short text cannot ask for much memory.
   if (*count > int64_t(in.left()))
-    return in.error("a constant of type " + type.to_string() + " has " + std::to_string(*count) + " elements, but the text ends before");
-  if (type.dtype == DType::string) v = Tensor::of_strings(*dims, std::vector<std::string>(size_t(*count)));
+    return in.error("a constant of type " + type.to_string() + " has " + std::to_string(*count) +
+                    " elements, but the text ends before");
+  if (type.dtype == DType::string)
+    v = Tensor::of_strings(*dims, std::vector<std::string>(size_t(*count)));
   else {
     RK_TRY(v, Tensor::make(type.dtype, *dims));
   }
@@ -193,6 +198,8 @@ void encode(Encoder& e, const GraphRef& v) {
   encode(e, uint32_t(constants.constants.size()));
   for (const auto& constant : constants.constants) encode(e, *constant);
 }
-void decode(Decoder& d, GraphRef&) { d.fail("a nested graph is read from text only, which comes with a table of ops"); }
+void decode(Decoder& d, GraphRef&) {
+  d.fail("a nested graph is read from text only, which comes with a table of ops");
+}
 
 }  // namespace rekindle

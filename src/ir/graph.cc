@@ -1,5 +1,5 @@
-// Building and editing a graph's list of nodes: values, uses, names, symbols, removal. Order labels are in graph_order.cc, patches in patch.cc.
-// SPDX-License-Identifier: Apache-2.0
+// Building and editing a graph's list of nodes: values, uses, names, symbols, removal. Order labels are in
+// graph_order.cc, patches in patch.cc. SPDX-License-Identifier: Apache-2.0
 #include "ir/graph.h"
 
 #include <algorithm>
@@ -34,7 +34,8 @@ std::string Graph::unique_name(std::string_view wanted) const {
 std::string Graph::unique_symbol(std::string_view value_name, size_t axis) const {
   const std::string base = sanitize_symbol(value_name) + ".d" + std::to_string(axis);
   std::string candidate = base;
-  for (int suffix = 1; symbols_.contains(candidate); ++suffix) candidate = base + "_" + std::to_string(suffix);
+  for (int suffix = 1; symbols_.contains(candidate); ++suffix)
+    candidate = base + "_" + std::to_string(suffix);
   return candidate;
 }
 
@@ -77,18 +78,21 @@ Result<std::vector<ValueId>> Graph::add(Op op, std::vector<ValueId> arguments, s
   Types types;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] != ValueId::none && !is_live(arguments[i]))
-      return Status::error(Code::internal, std::string(op.name()) + ": input " + std::to_string(i) + " is not a value of the graph");
+      return Status::error(Code::internal, std::string(op.name()) + ": input " + std::to_string(i) +
+                                               " is not a value of the graph");
     types.push_back(arguments[i] == ValueId::none ? absent_type() : values_[size_t(arguments[i])].type);
   }
   Result<Types> inferred = op.infer(types);
   if (!inferred.ok()) return origin.empty() ? inferred.status() : inferred.status().note("at " + origin);
   if (names.size() > inferred->size())
-    return Status::error(Code::invalid_argument, std::string(op.name()) + " has " + std::to_string(inferred->size()) +
-                                                     " outputs, but " + std::to_string(names.size()) + " are named");
+    return Status::error(Code::invalid_argument, std::string(op.name()) + " has " +
+                                                     std::to_string(inferred->size()) + " outputs, but " +
+                                                     std::to_string(names.size()) + " are named");
   std::vector<ValueId> results;
   for (size_t i = 0; i < inferred->size(); ++i) {
     const bool named = i < names.size() && !names[i].empty();
-    results.push_back(new_value(unique_name(named ? std::string_view(names[i]) : op.name()), std::move((*inferred)[i])));
+    results.push_back(
+        new_value(unique_name(named ? std::string_view(names[i]) : op.name()), std::move((*inferred)[i])));
   }
   std::map<std::string, Dim> known;
   define_symbols(results, known);
@@ -98,13 +102,16 @@ Result<std::vector<ValueId>> Graph::add(Op op, std::vector<ValueId> arguments, s
 
 Result<ValueId> Graph::add1(Op op, std::vector<ValueId> arguments, std::string wanted, std::string origin) {
   const std::string op_name(op.name());
-  RK_TRY(std::vector<ValueId> results, add(std::move(op), std::move(arguments), {std::move(wanted)}, std::move(origin)));
+  RK_TRY(std::vector<ValueId> results,
+         add(std::move(op), std::move(arguments), {std::move(wanted)}, std::move(origin)));
   if (results.size() != 1)
-    return Status::error(Code::internal, op_name + " has " + std::to_string(results.size()) + " outputs, expected 1");
+    return Status::error(Code::internal,
+                         op_name + " has " + std::to_string(results.size()) + " outputs, expected 1");
   return results[0];
 }
 
-NodeId Graph::new_node(Op op, std::vector<ValueId> arguments, std::vector<ValueId> results, std::string origin, NodeId before) {
+NodeId Graph::new_node(Op op, std::vector<ValueId> arguments, std::vector<ValueId> results,
+                       std::string origin, NodeId before) {
   const NodeId n{uint32_t(nodes_.size())};
   Slot slot{Node{std::move(op), std::move(arguments), std::move(results), std::move(origin)}, {}};
   slot.use_positions.resize(slot.node.inputs.size());
@@ -153,7 +160,8 @@ void Graph::remove_value(ValueId v) {
   if (auto found = names_.find(value.name); found != names_.end() && found->second == v) names_.erase(found);
   for (const Dim& d : value.type.shape)
     if (auto symbol = d.as_symbol())
-      if (auto found = symbols_.find(std::string(*symbol)); found != symbols_.end() && found->second == v) symbols_.erase(found);
+      if (auto found = symbols_.find(std::string(*symbol)); found != symbols_.end() && found->second == v)
+        symbols_.erase(found);
   value.name.clear();
   value.constant.reset();
   value.producer = NodeId::none;
@@ -181,7 +189,8 @@ void Graph::remove_unused(std::vector<NodeId> candidates, std::vector<NodeId>* r
     const auto& results = slot.node.outputs;
     if (std::any_of(results.begin(), results.end(), [&](ValueId v) { return use_count(v) > 0; })) continue;
     for (ValueId v : slot.node.inputs)
-      if (v != ValueId::none && values_[size_t(v)].producer != NodeId::none) candidates.push_back(values_[size_t(v)].producer);
+      if (v != ValueId::none && values_[size_t(v)].producer != NodeId::none)
+        candidates.push_back(values_[size_t(v)].producer);
     remove(n);
     if (removed) removed->push_back(n);
   }
@@ -206,7 +215,9 @@ const Node* Graph::producer(ValueId v) const {
   return n == NodeId::none ? nullptr : &nodes_[size_t(n)].node;
 }
 
-size_t Graph::use_count(ValueId v) const { return uses_[size_t(v)].nodes.size() + uses_[size_t(v)].as_output; }
+size_t Graph::use_count(ValueId v) const {
+  return uses_[size_t(v)].nodes.size() + uses_[size_t(v)].as_output;
+}
 
 bool Graph::is_input(ValueId v) const {
   if (v == ValueId::none) return false;
@@ -262,7 +273,8 @@ void Graph::rename_symbol(NodeId producer, const std::string& from, const std::s
 
 Status Graph::declare_type(ValueId v, const TensorType& type) {
   const auto mismatch = [&] {
-    return Status::error(Code::invalid_argument, "%" + values_[size_t(v)].name + " is " + values_[size_t(v)].type.to_string() +
+    return Status::error(Code::invalid_argument, "%" + values_[size_t(v)].name + " is " +
+                                                     values_[size_t(v)].type.to_string() +
                                                      ", but the text says " + type.to_string());
   };
   const TensorType& own = values_[size_t(v)].type;
@@ -272,29 +284,33 @@ Status Graph::declare_type(ValueId v, const TensorType& type) {
     const auto from = own.shape[i].as_symbol(), to = type.shape[i].as_symbol();
     if (!from || !to || !defines_symbol(v, *from)) return mismatch();
     if (symbols_.contains(std::string(*to)))
-      return Status::error(Code::invalid_argument, "%" + values_[size_t(v)].name + " defines the size " + std::string(*to) +
+      return Status::error(Code::invalid_argument, "%" + values_[size_t(v)].name + " defines the size " +
+                                                       std::string(*to) +
                                                        ", but that symbol has a meaning already");
     rename_symbol(values_[size_t(v)].producer, std::string(*from), std::string(*to));
   }
   return {};
 }
 
-/// Substitutes in the attributes of n, infers its outputs from its inputs' new types, and adds to `with` what became of the
-/// symbols it defined.
+/// Substitutes in the attributes of n, infers its outputs from its inputs' new types, and adds to `with` what
+/// became of the symbols it defined.
 Status Graph::infer_again(NodeId n, DimMap& with) {
   Node& node = nodes_[size_t(n)].node;
   node.op = node.op.substitute(with);
   Result<Types> inferred = node.op.infer(input_types(node));
-  if (!inferred.ok()) return inferred.status().note("at " + (node.origin.empty() ? std::string(node.op.name()) : node.origin));
+  if (!inferred.ok())
+    return inferred.status().note("at " + (node.origin.empty() ? std::string(node.op.name()) : node.origin));
   if (inferred->size() != node.outputs.size())
-    return Status::error(Code::internal, std::string(node.op.name()) + ": the number of outputs changed with the types");
+    return Status::error(Code::internal,
+                         std::string(node.op.name()) + ": the number of outputs changed with the types");
   std::map<std::string, Dim> known;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId v = node.outputs[i];
     TensorType& own = values_[size_t(v)].type;
     TensorType& type = (*inferred)[i];
     if (own.dtype != type.dtype || own.rank() != type.rank())
-      return Status::error(Code::internal, std::string(node.op.name()) + ": " + own.to_string() + " became " + type.to_string());
+      return Status::error(Code::internal, std::string(node.op.name()) + ": " + own.to_string() + " became " +
+                                               type.to_string());
     for (size_t axis = 0; axis < type.shape.size(); ++axis) {
       const auto symbol = own.shape[axis].as_symbol();
       if (!symbol || !defines_symbol(v, *symbol)) continue;
@@ -320,7 +336,8 @@ Status Graph::substitute(const DimMap& with) {
   for (const auto& [symbol, dim] : with) {
     auto found = symbols_.find(symbol);
     if (found != symbols_.end() && found->second != ValueId::none)
-      return Status::error(Code::invalid_argument, "the size " + symbol + " is defined by %" + values_[size_t(found->second)].name +
+      return Status::error(Code::invalid_argument, "the size " + symbol + " is defined by %" +
+                                                       values_[size_t(found->second)].name +
                                                        ", expected a symbol of the inputs");
     changed.symbols_.erase(symbol);
   }
@@ -329,7 +346,8 @@ Status Graph::substitute(const DimMap& with) {
     for (Dim& d : changed.values_[size_t(v)].type.shape) d = d.substitute(with), d.collect_symbols(symbols);
     for (const std::string& s : symbols) changed.symbols_[s] = ValueId::none;
   }
-  for (NodeId n = changed.first(); n != NodeId::none; n = changed.next(n)) RK_CHECK(changed.infer_again(n, all));
+  for (NodeId n = changed.first(); n != NodeId::none; n = changed.next(n))
+    RK_CHECK(changed.infer_again(n, all));
   *this = std::move(changed);
   return {};
 }
@@ -338,8 +356,10 @@ void collect_free_symbols(const Graph& graph, std::set<std::string, std::less<>>
   std::set<std::string, std::less<>> used, own;
   for (ValueId v : graph.inputs)
     for (const Dim& d : graph[v].type.shape)
-      if (auto symbol = d.as_symbol()) own.emplace(*symbol);
-      else d.collect_symbols(used);
+      if (auto symbol = d.as_symbol())
+        own.emplace(*symbol);
+      else
+        d.collect_symbols(used);
   for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n)) {
     graph[n].op.collect_symbols(used);
     for (ValueId v : graph[n].outputs)
@@ -351,8 +371,8 @@ void collect_free_symbols(const Graph& graph, std::set<std::string, std::less<>>
 }
 
 GraphRef substitute_graph(const GraphRef& graph, const DimMap& with) {
-  // Only what is free inside: a symbol that the graph's inputs or nodes define hides one of the same name outside, and the
-  // sizes of the inputs follow from what is passed in.
+  // Only what is free inside: a symbol that the graph's inputs or nodes define hides one of the same name
+  // outside, and the sizes of the inputs follow from what is passed in.
   std::set<std::string, std::less<>> free;
   collect_free_symbols(*graph, free);
   DimMap visible;

@@ -21,8 +21,8 @@ struct Value {
   NodeId producer = NodeId::none;          // none for inputs and constants
 };
 
-/// A graph inside an op (If, Loop, region) is a GraphRef: shared, never changed in place. It sees nothing of the graph around
-/// it but its inputs, so what it captures is passed to it explicitly.
+/// A graph inside an op (If, Loop, region) is a GraphRef: shared, never changed in place. It sees nothing of
+/// the graph around it but its inputs, so what it captures is passed to it explicitly.
 struct Node {
   Op op;
   std::vector<ValueId> inputs;  // ValueId::none where an optional input is absent
@@ -39,21 +39,23 @@ class Graph {
 
   ValueId add_input(std::string name, TensorType type);
   ValueId add_constant(std::string name, Tensor value);
-  /// Appends a node; infers the types of its outputs. Names are made unique; unknown dims get symbols of their own.
+  /// Appends a node; infers the types of its outputs. Names are made unique; unknown dims get symbols of
+  /// their own.
   Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names = {},
                                    std::string origin = {});
   /// The same for ops with one output.
   Result<ValueId> add1(Op op, std::vector<ValueId> inputs, std::string name = {}, std::string origin = {});
 
-  /// The only way to change what exists: all or nothing. Types must match, except that a symbol which the replaced value
-  /// defines (see defines_symbol()) may become any dim: it is then replaced in every type and attribute after it. New nodes
-  /// inherit the origins of what they replace; what becomes unused is removed; replaced values pass their names on. A graph
-  /// output keeps its name, so an input or another output cannot stand for it: that patch is refused as `unsupported`.
+  /// The only way to change what exists: all or nothing. Types must match, except that a symbol which the
+  /// replaced value defines (see defines_symbol()) may become any dim: it is then replaced in every type and
+  /// attribute after it. New nodes inherit the origins of what they replace; what becomes unused is removed;
+  /// replaced values pass their names on. A graph output keeps its name, so an input or another output cannot
+  /// stand for it: that patch is refused as `unsupported`.
   Status apply(const Patch&);
   /// Replaces symbols in all types and attributes, inputs first, and infers again. All or nothing.
   Status substitute(const DimMap& with);
-  /// What a reader does with a type it was told: an error unless it is the inferred one, where a symbol that v's node defines
-  /// may get another name.
+  /// What a reader does with a type it was told: an error unless it is the inferred one, where a symbol that
+  /// v's node defines may get another name.
   Status declare_type(ValueId v, const TensorType& type);
   /// Removes nodes and constants that no output depends on; returns how many nodes.
   int remove_dead();
@@ -66,20 +68,26 @@ class Graph {
   const Node* producer(ValueId v) const;
   /// Uses by nodes plus uses as graph output.
   size_t use_count(ValueId v) const;
-  const std::vector<NodeId>& users(ValueId v) const { return uses_[size_t(v)].nodes; }  // one entry a use, in no order
+  const std::vector<NodeId>& users(ValueId v) const {
+    return uses_[size_t(v)].nodes;
+  }  // one entry a use, in no order
   bool is_output(ValueId v) const { return uses_[size_t(v)].as_output > 0; }
   bool is_input(ValueId v) const;
   bool is_live(ValueId v) const { return size_t(v) < values_.size() && !values_[size_t(v)].name.empty(); }
-  /// Whether `symbol` is a size that only running v's node tells; such symbols are named after the value and the axis.
+  /// Whether `symbol` is a size that only running v's node tells; such symbols are named after the value and
+  /// the axis.
   bool defines_symbol(ValueId v, std::string_view symbol) const;
   bool defines_symbol(std::string_view symbol) const;  // whether some node does
-  const Tensor* constant(ValueId v) const { return v == ValueId::none ? nullptr : values_[size_t(v)].constant.get(); }
+  const Tensor* constant(ValueId v) const {
+    return v == ValueId::none ? nullptr : values_[size_t(v)].constant.get();
+  }
   size_t value_count() const { return values_.size(); }
   size_t node_count() const { return live_nodes_; }
   ValueId find(std::string_view name) const;  // none when there is no such value
   Types input_types(const Node&) const;       // absent_type() for absent inputs
 
-  /// Topological order. A loop may apply patches: next() of a node that was removed goes on with the one that followed it.
+  /// Topological order. A loop may apply patches: next() of a node that was removed goes on with the one that
+  /// followed it.
   NodeId first() const { return first_; }
   NodeId next(NodeId n) const {
     do n = nodes_[size_t(n)].next;
@@ -97,7 +105,7 @@ class Graph {
   void set_name_hint(std::string name) { this->name = std::move(name); }
 
  private:
-  friend class PatchApplication;  // patch.cc
+  friend class PatchApplication;  // ir/patch_application.h
   struct Slot {
     Node node;
     std::vector<uint32_t> use_positions;  // where each input's use stands in uses_[input].nodes
@@ -117,7 +125,8 @@ class Graph {
   void define_symbols(const std::vector<ValueId>& values, std::map<std::string, Dim>& known);
   void rename_symbol(NodeId producer, const std::string& from, const std::string& to);
   Status infer_again(NodeId n, DimMap& with);
-  NodeId new_node(Op op, std::vector<ValueId> inputs, std::vector<ValueId> outputs, std::string origin, NodeId before);
+  NodeId new_node(Op op, std::vector<ValueId> inputs, std::vector<ValueId> outputs, std::string origin,
+                  NodeId before);
   void link_before(NodeId n, NodeId before);
   void unlink(NodeId n);
   void make_room(NodeId n);

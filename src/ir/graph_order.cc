@@ -1,7 +1,7 @@
-// The order of a graph's nodes: a linked list whose labels answer "which comes first" at once. Labels leave gaps; when a gap
-// is used up, the labels around it are spread anew over a stretch that grows until it is roomy (list labelling after Bender et
-// al.), so that an insertion costs O(log n) on average wherever it happens.
-// SPDX-License-Identifier: Apache-2.0
+// The order of a graph's nodes: a linked list whose labels answer "which comes first" at once. Labels leave
+// gaps; when a gap is used up, the labels around it are spread anew over a stretch that grows until it is
+// roomy (list labelling after Bender et al.), so that an insertion costs O(log n) on average wherever it
+// happens. SPDX-License-Identifier: Apache-2.0
 #include "ir/graph.h"
 
 namespace rekindle {
@@ -15,10 +15,14 @@ constexpr int64_t kGap = int64_t(1) << 24;
 void Graph::link_before(NodeId n, NodeId before) {
   const auto slot = [&](NodeId id) -> Slot& { return nodes_[size_t(id)]; };
   NodeId previous = before == NodeId::none ? last_ : slot(before).previous;
-  if (previous != NodeId::none && before != NodeId::none && slot(before).rank - slot(previous).rank < 2) make_room(previous);
-  if (previous == NodeId::none) slot(n).rank = before == NodeId::none ? 0 : slot(before).rank - kGap;
-  else if (before == NodeId::none) slot(n).rank = slot(previous).rank + kGap;
-  else slot(n).rank = slot(previous).rank + (slot(before).rank - slot(previous).rank) / 2;
+  if (previous != NodeId::none && before != NodeId::none && slot(before).rank - slot(previous).rank < 2)
+    make_room(previous);
+  if (previous == NodeId::none)
+    slot(n).rank = before == NodeId::none ? 0 : slot(before).rank - kGap;
+  else if (before == NodeId::none)
+    slot(n).rank = slot(previous).rank + kGap;
+  else
+    slot(n).rank = slot(previous).rank + (slot(before).rank - slot(previous).rank) / 2;
   slot(n).previous = previous;
   slot(n).next = before;
   (previous == NodeId::none ? first_ : slot(previous).next) = n;

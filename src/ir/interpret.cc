@@ -1,5 +1,5 @@
-// Running a graph with the references of its ops: slow, and right. What other ways of running are compared with.
-// SPDX-License-Identifier: Apache-2.0
+// Running a graph with the references of its ops: slow, and right. What other ways of running are compared
+// with. SPDX-License-Identifier: Apache-2.0
 #include "ir/graph.h"
 #include "ir/subgraph.h"
 
@@ -20,8 +20,8 @@ std::string only_unbound(const Dim& d, const Bindings& bound) {
   return only;
 }
 
-/// Binds the symbol that makes d equal to size when d is linear in it, as 2*N + 1 is; false when no value does. What is not
-/// linear stays open: other inputs may tell.
+/// Binds the symbol that makes d equal to size when d is linear in it, as 2*N + 1 is; false when no value
+/// does. What is not linear stays open: other inputs may tell.
 bool solve(const Dim& d, int64_t size, const std::string& symbol, Bindings& bound) {
   Bindings at = bound;
   std::array<int64_t, 3> values{};
@@ -43,8 +43,8 @@ bool solve(const Dim& d, int64_t size, const std::string& symbol, Bindings& boun
 
 Status bind_shape(std::string_view what, const Shape& shape, const Dims& dims, Bindings& bound) {
   const auto mismatch = [&](const std::string& why) {
-    return Status::error(Code::invalid_argument, std::string(what) + " has the shape " + to_string(dims) + ", expected " +
-                                                     to_string(shape) + why);
+    return Status::error(Code::invalid_argument, std::string(what) + " has the shape " + to_string(dims) +
+                                                     ", expected " + to_string(shape) + why);
   };
   if (shape.size() != dims.size()) return mismatch("");
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -71,7 +71,8 @@ namespace {
 
 class Interpreter {
  public:
-  Interpreter(const Graph& graph, const Watch& watch) : graph_(graph), watch_(watch), values_(graph.value_count()) {}
+  Interpreter(const Graph& graph, const Watch& watch)
+      : graph_(graph), watch_(watch), values_(graph.value_count()) {}
 
   Result<Tensors> run(std::span<const Tensor> inputs) {
     RK_CHECK(bind_inputs(inputs));
@@ -80,7 +81,8 @@ class Interpreter {
     for (NodeId n = graph_.first(); n != NodeId::none; n = graph_.next(n)) {
       Status status = run_node(graph_[n]);
       if (!status.ok())
-        return std::move(status).note("at " + (graph_[n].origin.empty() ? std::string(graph_[n].op.name()) : graph_[n].origin));
+        return std::move(status).note(
+            "at " + (graph_[n].origin.empty() ? std::string(graph_[n].op.name()) : graph_[n].origin));
     }
     Tensors results;
     for (ValueId v : graph_.outputs) results.push_back(read(v));
@@ -90,13 +92,15 @@ class Interpreter {
  private:
   Status bind_inputs(std::span<const Tensor> inputs) {
     if (inputs.size() != graph_.inputs.size())
-      return Status::error(Code::invalid_argument, "graph @" + graph_.name + " takes " + std::to_string(graph_.inputs.size()) +
+      return Status::error(Code::invalid_argument, "graph @" + graph_.name + " takes " +
+                                                       std::to_string(graph_.inputs.size()) +
                                                        " inputs, got " + std::to_string(inputs.size()));
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Value& value = graph_[graph_.inputs[i]];
       if (inputs[i].dtype() != value.type.dtype)
-        return Status::error(Code::invalid_argument, "the input %" + value.name + " is " + std::string(to_string(inputs[i].dtype())) +
-                                                         ", expected " + std::string(to_string(value.type.dtype)));
+        return Status::error(Code::invalid_argument,
+                             "the input %" + value.name + " is " + std::string(to_string(inputs[i].dtype())) +
+                                 ", expected " + std::string(to_string(value.type.dtype)));
       RK_CHECK(bind_shape("the input %" + value.name, value.type.shape, inputs[i].dims(), bound_));
       values_[size_t(graph_.inputs[i])] = inputs[i];
     }
@@ -120,8 +124,9 @@ class Interpreter {
     for (ValueId v : node.inputs) in.push_back(read(v));
     RK_TRY(Tensors out, node.op.substitute(dims_).evaluate(in));
     if (out.size() != node.outputs.size())
-      return Status::error(Code::internal, std::string(node.op.name()) + " made " + std::to_string(out.size()) +
-                                               " tensors, expected " + std::to_string(node.outputs.size()));
+      return Status::error(Code::internal, std::string(node.op.name()) + " made " +
+                                               std::to_string(out.size()) + " tensors, expected " +
+                                               std::to_string(node.outputs.size()));
     for (size_t i = 0; i < out.size(); ++i) {
       const ValueId v = node.outputs[i];
       RK_CHECK(check_made(v, out[i]));
@@ -133,16 +138,17 @@ class Interpreter {
     return {};
   }
 
-  /// A reference that contradicts its op's types is a bug that would surface far from here. Sizes that the node defines
-  /// become known.
+  /// A reference that contradicts its op's types is a bug that would surface far from here. Sizes that the
+  /// node defines become known.
   Status check_made(ValueId v, const Tensor& made) {
     const Value& value = graph_[v];
     const size_t known = bound_.size();
-    Status status = made.dtype() == value.type.dtype ? bind_shape("%" + value.name, value.type.shape, made.dims(), bound_)
-                                                     : Status::error(Code::internal, "");
+    Status status = made.dtype() == value.type.dtype
+                        ? bind_shape("%" + value.name, value.type.shape, made.dims(), bound_)
+                        : Status::error(Code::internal, "");
     if (!status.ok())
-      return Status::error(Code::internal, "%" + value.name + " came out as " + made.type().to_string() + ", expected " +
-                                               value.type.to_string());
+      return Status::error(Code::internal, "%" + value.name + " came out as " + made.type().to_string() +
+                                               ", expected " + value.type.to_string());
     if (bound_.size() != known)
       for (const auto& [symbol, size] : bound_) dims_.emplace(symbol, size);
     return {};

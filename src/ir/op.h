@@ -1,5 +1,5 @@
-// Op: a value that holds any op struct. Typed access with as<Softmax>(); everything generic goes through this interface.
-// SPDX-License-Identifier: Apache-2.0
+// Op: a value that holds any op struct. Typed access with as<Softmax>(); everything generic goes through this
+// interface. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
 #include <memory>
@@ -14,21 +14,16 @@
 
 namespace rekindle {
 
-class TextReader;      // ir/text_reader.h
-struct ConstantTable;  // ir/graph.h
+class TextReader;                                        // ir/text_reader.h
+struct ConstantTable;                                    // ir/graph.h
 using DimMap = std::map<std::string, Dim, std::less<>>;  // what stands for each symbol
 
 class Op {
  public:
-  template <OpStruct T>
-  Op(T op);  // NOLINT(google-explicit-constructor)
+  template <OpStruct T> Op(T op);  // NOLINT(google-explicit-constructor)
   /// if (const auto* s = node.op.as<ops::Softmax>()) use(s->axis);
-  template <OpStruct T>
-  const T* as() const;
-  template <OpStruct T>
-  bool is() const {
-    return as<T>() != nullptr;
-  }
+  template <OpStruct T> const T* as() const;
+  template <OpStruct T> bool is() const { return as<T>() != nullptr; }
 
   std::string_view name() const;
   OpKind kind() const;
@@ -51,18 +46,21 @@ class Op {
   void collect_symbols(std::set<std::string, std::less<>>& into) const;
   /// The op with symbols in its attributes, those of nested graphs included, replaced.
   Op substitute(const DimMap& with) const;
-  bool shares(const Op& other) const { return self_ == other.self_; }  // the very same op: a quick way to see "unchanged"
+  bool shares(const Op& other) const {
+    return self_ == other.self_;
+  }  // the very same op: a quick way to see "unchanged"
 
   Result<Types> infer(std::span<const TensorType>) const;
   Result<Tensors> evaluate(std::span<const Tensor>) const;
   /// Elementwise ops: the formula as CUDA source.
   Expr expr(std::span<const Expr>) const;
-  friend bool operator==(const Op& a, const Op& b) { return a.name() == b.name() && a.params() == b.params(); }
+  friend bool operator==(const Op& a, const Op& b) {
+    return a.name() == b.name() && a.params() == b.params();
+  }
 
  private:
   struct Concept;
-  template <class T>
-  struct Model;
+  template <class T> struct Model;
   std::shared_ptr<const Concept> self_;
 };
 

@@ -29,30 +29,37 @@ struct Op::Concept {
   virtual const void* get(const std::type_info&) const = 0;
 };
 
-template <class T>
-struct Op::Model final : Concept {
+template <class T> struct Op::Model final : Concept {
   explicit Model(T o) : op(std::move(o)) {}
   std::string_view name() const override { return T::name; }
   OpKind kind() const override {
-    if constexpr (ElementwiseOp<T>) return OpKind::elementwise;
-    else return T::kind;
+    if constexpr (ElementwiseOp<T>)
+      return OpKind::elementwise;
+    else
+      return T::kind;
   }
   bool commutes() const override { return rekindle::commutes<T>(); }
   size_t arity() const override {
-    if constexpr (ElementwiseOp<T>) return arity_of<T>();
-    else return 0;
+    if constexpr (ElementwiseOp<T>)
+      return arity_of<T>();
+    else
+      return 0;
   }
   std::string attributes(ConstantTable* constants) const override { return print_attributes(op, constants); }
   std::string params() const override {
-    if constexpr (HasFields<T>) return to_bytes(op);
-    else return {};
+    if constexpr (HasFields<T>)
+      return to_bytes(op);
+    else
+      return {};
   }
   Result<Op> decode_params(std::string_view bytes) const override {
     if constexpr (HasFields<T>) {
       RK_TRY(T read, from_bytes<T>(bytes));
       return Op(std::move(read));
     } else {
-      if (!bytes.empty()) return Status::error(Code::data_loss, std::string(T::name) + " has no attributes, but some are stored");
+      if (!bytes.empty())
+        return Status::error(Code::data_loss,
+                             std::string(T::name) + " has no attributes, but some are stored");
       return Op(T{});
     }
   }
@@ -61,7 +68,9 @@ struct Op::Model final : Concept {
     RK_CHECK(rekindle::parse_attributes(in, read, T::name));
     return Op(std::move(read));
   }
-  std::vector<std::pair<std::string, std::string>> field_texts() const override { return rekindle::field_texts(op); }
+  std::vector<std::pair<std::string, std::string>> field_texts() const override {
+    return rekindle::field_texts(op);
+  }
   std::vector<GraphRef> graphs() const override {
     std::vector<GraphRef> found;
     for_each_field(op, [&](std::string_view, const auto& v) { collect_graphs(v, found); });
@@ -80,29 +89,33 @@ struct Op::Model final : Concept {
     return nullptr;
   }
   Result<Types> infer(std::span<const TensorType> t) const override {
-    if constexpr (ElementwiseOp<T>) return infer_elementwise(traits_of<T>(), t);
-    else return op.infer(t);
+    if constexpr (ElementwiseOp<T>)
+      return infer_elementwise(traits_of<T>(), t);
+    else
+      return op.infer(t);
   }
   Result<Tensors> evaluate(std::span<const Tensor> t) const override {
-    if constexpr (ElementwiseOp<T>) return evaluate_elementwise(traits_of<T>(), row_functions<T>(), &op, t);
-    else return op.evaluate(t);
+    if constexpr (ElementwiseOp<T>)
+      return evaluate_elementwise(traits_of<T>(), row_functions<T>(), &op, t);
+    else
+      return op.evaluate(t);
   }
   Expr expr(std::span<const Expr> x) const override {
-    if constexpr (!ElementwiseOp<T>) return Expr(std::string("?"));
-    else if constexpr (arity_of<T>() == 1) return op.formula(x[0]);
-    else if constexpr (arity_of<T>() == 2) return op.formula(x[0], x[1]);
-    else return op.formula(x[0], x[1], x[2]);
+    if constexpr (!ElementwiseOp<T>)
+      return Expr(std::string("?"));
+    else if constexpr (arity_of<T>() == 1)
+      return op.formula(x[0]);
+    else if constexpr (arity_of<T>() == 2)
+      return op.formula(x[0], x[1]);
+    else
+      return op.formula(x[0], x[1], x[2]);
   }
   const void* get(const std::type_info& t) const override { return t == typeid(T) ? &op : nullptr; }
   T op;
 };
 
-template <OpStruct T>
-Op::Op(T op) : self_(std::make_shared<Model<T>>(std::move(op))) {}
-template <OpStruct T>
-const T* Op::as() const {
-  return static_cast<const T*>(self_->get(typeid(T)));
-}
+template <OpStruct T> Op::Op(T op) : self_(std::make_shared<Model<T>>(std::move(op))) {}
+template <OpStruct T> const T* Op::as() const { return static_cast<const T*>(self_->get(typeid(T))); }
 inline std::string_view Op::name() const { return self_->name(); }
 inline OpKind Op::kind() const { return self_->kind(); }
 inline bool Op::commutes() const { return self_->commutes(); }
@@ -111,9 +124,13 @@ inline std::string Op::attributes(ConstantTable* constants) const { return self_
 inline std::string Op::params() const { return self_->params(); }
 inline Result<Op> Op::decode_params(std::string_view bytes) const { return self_->decode_params(bytes); }
 inline Result<Op> Op::parse_attributes(TextReader& in) const { return self_->parse_attributes(in); }
-inline std::vector<std::pair<std::string, std::string>> Op::field_texts() const { return self_->field_texts(); }
+inline std::vector<std::pair<std::string, std::string>> Op::field_texts() const {
+  return self_->field_texts();
+}
 inline std::vector<GraphRef> Op::graphs() const { return self_->graphs(); }
-inline void Op::collect_symbols(std::set<std::string, std::less<>>& into) const { self_->collect_symbols(into); }
+inline void Op::collect_symbols(std::set<std::string, std::less<>>& into) const {
+  self_->collect_symbols(into);
+}
 inline Op Op::substitute(const DimMap& with) const {
   Op changed = *this;
   if (auto model = self_->substitute(with)) changed.self_ = std::move(model);

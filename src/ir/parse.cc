@@ -1,5 +1,5 @@
-// Text to graphs: recursive descent over the grammar in docs/ir.md. Only nested graphs recurse, 64 deep at most.
-// SPDX-License-Identifier: Apache-2.0
+// Text to graphs: recursive descent over the grammar in docs/ir.md. Only nested graphs recurse, 64 deep at
+// most. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
 #include "ir/graph.h"
@@ -16,7 +16,8 @@ class Parser {
   explicit Parser(TextReader& in) : in_(in) {}
 
   Result<Graph> run() {
-    if (in_.depth >= kMostNesting) return in_.error("graphs are nested more than " + std::to_string(kMostNesting) + " deep");
+    if (in_.depth >= kMostNesting)
+      return in_.error("graphs are nested more than " + std::to_string(kMostNesting) + " deep");
     ++in_.depth;
     RK_CHECK(in_.expect("graph"));
     if (in_.peek() == '@') {
@@ -61,7 +62,8 @@ class Parser {
     std::vector<std::string> names;
     do {
       RK_TRY(std::string name, new_name());
-      if (std::find(names.begin(), names.end(), name) != names.end()) return in_.error("%" + name + " is defined already");
+      if (std::find(names.begin(), names.end(), name) != names.end())
+        return in_.error("%" + name + " is defined already");
       names.push_back(std::move(name));
     } while (in_.accept(","));
     RK_CHECK(in_.expect("="));
@@ -81,13 +83,14 @@ class Parser {
     RK_TRY(const int64_t number, in_.integer());
     const size_t have = in_.constants() ? in_.constants()->constants.size() : 0;
     if (number < 0 || size_t(number) >= have)
-      return in_.error("constant #" + std::to_string(number) + " does not exist, there are " + std::to_string(have));
+      return in_.error("constant #" + std::to_string(number) + " does not exist, there are " +
+                       std::to_string(have));
     const Tensor& tensor = *in_.constants()->constants[size_t(number)];
     if (in_.accept(":")) {
       RK_TRY(const TensorType type, in_.type());
       if (type != tensor.type())
-        return in_.error("constant #" + std::to_string(number) + " is " + tensor.type().to_string() + ", but the text says " +
-                         type.to_string());
+        return in_.error("constant #" + std::to_string(number) + " is " + tensor.type().to_string() +
+                         ", but the text says " + type.to_string());
     }
     graph_.add_constant(std::move(name), tensor);
     return {};
@@ -112,7 +115,8 @@ class Parser {
     auto added = graph_.add(std::move(op), std::move(inputs), std::move(names));
     if (!added.ok()) return in_.error(added.status().message());
     if (added->size() != count)
-      return in_.error(op_name + " has " + std::to_string(added->size()) + " outputs, but " + std::to_string(count) + " are named");
+      return in_.error(op_name + " has " + std::to_string(added->size()) + " outputs, but " +
+                       std::to_string(count) + " are named");
     if (in_.accept(":")) RK_CHECK(types(*added));
     if (in_.accept("from")) {
       RK_TRY(std::string origin, in_.quoted());

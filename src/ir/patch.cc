@@ -1,10 +1,11 @@
-// Applying a patch: everything that can be wrong is found first, then the edit is made in one go that cannot fail.
-// SPDX-License-Identifier: Apache-2.0
+// Applying a patch: everything that can be wrong is found first, then the edit is made in one go that cannot
+// fail. SPDX-License-Identifier: Apache-2.0
 #include "ir/patch.h"
 
 #include <algorithm>
 #include <queue>
-#include <unordered_set>
+
+#include "ir/patch_application.h"
 
 namespace rekindle {
 
@@ -19,7 +20,8 @@ const Tensor* Patch::constant(ValueId v) const {
   return is_new(v) ? values_[uint32_t(v) - kNew].constant.get() : graph_.constant(v);
 }
 
-Result<std::vector<ValueId>> Patch::add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names, std::string origin) {
+Result<std::vector<ValueId>> Patch::add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names,
+                                        std::string origin) {
   Types types;
   for (ValueId v : inputs) types.push_back(type(v));
   RK_TRY(Types inferred, op.infer(types));
@@ -35,9 +37,11 @@ Result<std::vector<ValueId>> Patch::add(Op op, std::vector<ValueId> inputs, std:
 
 Result<ValueId> Patch::add1(Op op, std::vector<ValueId> inputs, std::string name, std::string origin) {
   const std::string op_name(op.name());
-  RK_TRY(std::vector<ValueId> outputs, add(std::move(op), std::move(inputs), {std::move(name)}, std::move(origin)));
+  RK_TRY(std::vector<ValueId> outputs,
+         add(std::move(op), std::move(inputs), {std::move(name)}, std::move(origin)));
   if (outputs.size() != 1)
-    return Status::error(Code::internal, op_name + " has " + std::to_string(outputs.size()) + " outputs, expected 1");
+    return Status::error(Code::internal,
+                         op_name + " has " + std::to_string(outputs.size()) + " outputs, expected 1");
   return outputs[0];
 }
 
@@ -48,63 +52,6 @@ ValueId Patch::add_constant(Tensor value) {
   return v;
 }
 
-/// One application. Ids from Patch::kNew on are the patch's until commit() gives them places in the graph.
-class PatchApplication {
- public:
-  PatchApplication(Graph& graph, const Patch& patch) : graph_(&graph), patch_(patch) {}
-  Status run();
-
- private:
-  struct Replacement {
-    ValueId old, now;
-    std::string name;  // the old value's
-    bool was_output;
-  };
-  Status resolve();
-  Status check_names() const;
-  Status infer();
-  void resolve_unknowns(const Patch::NewNode& node);
-  std::string new_symbol(std::string_view value_name, size_t axis) const;
-  Dim take_over(ValueId now, size_t axis) const;
-  bool may_release(ValueId old, const std::string& symbol) const;
-  Status match_types();
-  Status place();
-  Status sort_window(NodeId first, NodeId last);
-  void commit();
-  void insert_nodes();
-  void reorder_window();
-  void inherit_origins();
-  void give_name(ValueId now, const Replacement& from);
-  void pass_names_on();
-  void renew_symbols();
-
-  bool is_new(ValueId v) const { return Patch::is_new(v); }
-  size_t index(ValueId v) const { return uint32_t(v) - Patch::kNew; }
-  const TensorType& type(ValueId v) const { return is_new(v) ? types_[index(v)] : (*graph_)[v].type; }
-  const ValueId* target(ValueId v) const {
-    auto found = targets_.find(uint32_t(v));
-    return found == targets_.end() ? nullptr : &found->second;
-  }
-  std::string name_of(ValueId v) const { return is_new(v) ? "a new value" : "%" + (*graph_)[v].name; }
-  ValueId placed(ValueId v) const { return is_new(v) ? ids_[index(v)] : v; }
-
-  Graph* graph_;
-  const Patch& patch_;
-  std::vector<Replacement> replacements_;
-  std::unordered_map<uint32_t, ValueId> targets_;
-  std::unordered_set<uint32_t> read_by_patch_;  // existing values that new nodes take
-  Types types_;                                 // of the patch's values
-  std::map<std::string, Dim> unknowns_;         // what the patch's unknown sizes are called
-  std::vector<std::pair<std::string, ValueId>> symbols_;  // who will define them
-  std::map<std::string, Dim> renewed_;
-  DimMap with_;                                 // old symbols that become other dims everywhere
-  NodeId before_ = NodeId::none;
-  std::vector<NodeId> window_;    // existing nodes that must move, with …
-  std::vector<uint32_t> sorted_;  // … their new order: window_ first, then the patch's nodes
-  std::vector<ValueId> ids_;      // where the patch's values went
-  std::vector<NodeId> nodes_;     // where its nodes went
-};
-
 /// Follows each replacement to its end and checks that it can be made at all.
 Status PatchApplication::resolve() {
   std::unordered_map<uint32_t, ValueId> direct;
@@ -113,7 +60,8 @@ Status PatchApplication::resolve() {
     if (old == ValueId::none || is_new(old) || !graph_->is_live(old))
       return Status::error(Code::internal, "a patch replaces something that is not a value of the graph");
     if (now == ValueId::none || (is_new(now) ? index(now) >= patch_.values_.size() : !graph_->is_live(now)))
-      return Status::error(Code::internal, "a patch replaces %" + (*graph_)[old].name + " by something that is not a value");
+      return Status::error(Code::internal,
+                           "a patch replaces %" + (*graph_)[old].name + " by something that is not a value");
     if (!direct.emplace(uint32_t(old), now).second)
       return Status::error(Code::internal, "a patch replaces %" + (*graph_)[old].name + " twice");
   }
@@ -131,26 +79,30 @@ Status PatchApplication::resolve() {
     for (ValueId v : node.inputs) {
       if (v == ValueId::none || is_new(v)) continue;
       if (!graph_->is_live(v))
-        return Status::error(Code::internal, "a patch uses a value that is no longer in the graph, in " + std::string(node.op.name()));
+        return Status::error(Code::internal, "a patch uses a value that is no longer in the graph, in " +
+                                                 std::string(node.op.name()));
       read_by_patch_.insert(uint32_t(v));
     }
   return check_names();
 }
 
-/// An output's name is part of the model's interface, so it must be free to move to the value that stands for it.
+/// An output's name is part of the model's interface, so it must be free to move to the value that stands for
+/// it.
 Status PatchApplication::check_names() const {
   std::unordered_set<uint32_t> named;
   for (const Replacement& r : replacements_) {
     if (!r.was_output) continue;
     const bool taken = !is_new(r.now) && (graph_->is_input(r.now) || graph_->is_output(r.now));
     if (taken || graph_->is_input(r.old) || !named.insert(uint32_t(r.now)).second)
-      return Status::error(Code::unsupported, "the output %" + r.name + " would lose its name to " + name_of(r.now) +
+      return Status::error(Code::unsupported, "the output %" + r.name + " would lose its name to " +
+                                                  name_of(r.now) +
                                                   ", expected a value that is no input and no other output");
   }
   return {};
 }
 
-/// Whether the symbol of a replaced value may change its meaning: only if no one goes on using the value that defines it.
+/// Whether the symbol of a replaced value may change its meaning: only if no one goes on using the value that
+/// defines it.
 bool PatchApplication::may_release(ValueId old, const std::string& symbol) const {
   if (!graph_->defines_symbol(old, symbol)) return false;
   for (ValueId v : graph_->producer(old)->outputs) {
@@ -180,7 +132,8 @@ std::string PatchApplication::new_symbol(std::string_view value_name, size_t axi
   const std::string wanted = graph_->unique_symbol(value_name, axis);
   std::string symbol = wanted;
   const auto taken = [&](const auto& s) { return s.first == symbol; };
-  for (int k = 1; graph_->symbols_.contains(symbol) || std::any_of(symbols_.begin(), symbols_.end(), taken); ++k)
+  for (int k = 1; graph_->symbols_.contains(symbol) || std::any_of(symbols_.begin(), symbols_.end(), taken);
+       ++k)
     symbol = wanted + "_" + std::to_string(k);
   return symbol;
 }
@@ -196,7 +149,8 @@ void PatchApplication::resolve_unknowns(const Patch::NewNode& node) {
       if (is_first) {
         found->second = take_over(v, axis);
         if (found->second.is_unknown()) {
-          std::string name = patch_.values_[index(v)].name.empty() ? std::string(node.op.name()) : patch_.values_[index(v)].name;
+          std::string name = patch_.values_[index(v)].name.empty() ? std::string(node.op.name())
+                                                                   : patch_.values_[index(v)].name;
           for (const Replacement& r : replacements_)
             if (r.now == v) name = r.name;
           found->second = Dim::symbol(new_symbol(name, axis));
@@ -217,7 +171,8 @@ Status PatchApplication::infer() {
     Types in;
     for (ValueId v : node.inputs) in.push_back(v == ValueId::none ? absent_type() : type(v));
     RK_TRY(Types inferred, node.op.infer(in));
-    RK_ASSERT(inferred.size() == node.outputs.size(), "an op changed its number of outputs between two inferences");
+    RK_ASSERT(inferred.size() == node.outputs.size(),
+              "an op changed its number of outputs between two inferences");
     for (size_t i = 0; i < inferred.size(); ++i) types_[index(node.outputs[i])] = std::move(inferred[i]);
     resolve_unknowns(node);
   }
@@ -228,8 +183,8 @@ Status PatchApplication::match_types() {
   for (const Replacement& r : replacements_) {
     const TensorType &old = (*graph_)[r.old].type, &now = type(r.now);
     const auto mismatch = [&] {
-      return Status::error(Code::invalid_argument, "patch would change the type of %" + r.name + " from " + old.to_string() +
-                                                       " to " + now.to_string());
+      return Status::error(Code::invalid_argument, "patch would change the type of %" + r.name + " from " +
+                                                       old.to_string() + " to " + now.to_string());
     };
     if (old.dtype != now.dtype || old.rank() != now.rank()) return mismatch();
     for (size_t i = 0; i < old.shape.size(); ++i) {
@@ -248,7 +203,8 @@ Status PatchApplication::match_types() {
     dim.collect_symbols(mentioned);
     for (const std::string& s : mentioned)
       if (with_.contains(s))
-        return Status::error(Code::invalid_argument, "patch would define the size " + symbol + " by itself: " + dim.to_string());
+        return Status::error(Code::invalid_argument,
+                             "patch would define the size " + symbol + " by itself: " + dim.to_string());
   }
   return {};
 }
@@ -269,12 +225,13 @@ Status PatchApplication::place() {
       if (first_user == NodeId::none || graph_->precedes(n, first_user)) first_user = n;
   }
   before_ = first_user;
-  if (first_user == NodeId::none || last_read == NodeId::none || graph_->precedes(last_read, first_user)) return {};
+  if (first_user == NodeId::none || last_read == NodeId::none || graph_->precedes(last_read, first_user))
+    return {};
   return sort_window(first_user, last_read);
 }
 
-/// Some user stands before something the new nodes read: sorts the nodes between, the new ones among them, by what they will
-/// depend on. Ties keep the old order; new nodes come as early as they can.
+/// Some user stands before something the new nodes read: sorts the nodes between, the new ones among them, by
+/// what they will depend on. Ties keep the old order; new nodes come as early as they can.
 Status PatchApplication::sort_window(NodeId first, NodeId last) {
   std::unordered_map<uint32_t, uint32_t> place_of;
   for (NodeId n = first;; n = graph_->next(n)) {
@@ -321,133 +278,14 @@ Status PatchApplication::sort_window(NodeId first, NodeId last) {
   return Status::error(Code::invalid_argument, "patch would make a cycle through %" + replacements_[0].name);
 }
 
-void PatchApplication::insert_nodes() {
-  for (size_t i = 0; i < patch_.values_.size(); ++i) {
-    ids_.push_back(graph_->new_value("", types_[i]));
-    graph_->values_[size_t(ids_.back())].constant = patch_.values_[i].constant;
-  }
-  for (const Replacement& r : replacements_) graph_->replace_uses(r.old, placed(r.now));
-  for (const auto& node : patch_.nodes_) {
-    std::vector<ValueId> in, out;
-    for (ValueId v : node.inputs) in.push_back(v == ValueId::none ? v : placed(v));
-    for (ValueId v : node.outputs) out.push_back(placed(v));
-    nodes_.push_back(graph_->new_node(node.op, std::move(in), std::move(out), "", before_));
-  }
-}
-
-void PatchApplication::reorder_window() {
-  if (sorted_.empty()) return;
-  std::vector<NodeId> order;
-  for (uint32_t i : sorted_) order.push_back(i < window_.size() ? window_[i] : nodes_[i - window_.size()]);
-  for (NodeId n : order) graph_->unlink(n);
-  for (NodeId n : order) graph_->link_before(n, before_);
-}
-
-/// Removes what the patch made useless, and lets the new nodes answer for it.
-void PatchApplication::inherit_origins() {
-  constexpr size_t kMostOrigins = 64;  // a longer list tells a reader nothing and would cost quadratic time
-  std::vector<NodeId> from;
-  for (const Replacement& r : replacements_)
-    if (NodeId n = (*graph_)[r.old].producer; n != NodeId::none) from.push_back(n);
-  std::vector<NodeId> candidates = from;
-  candidates.insert(candidates.end(), nodes_.begin(), nodes_.end());
-  graph_->remove_unused(std::move(candidates), &from);
-  std::sort(from.begin(), from.end(), [&](NodeId a, NodeId b) {
-    return graph_->precedes(a, b) || (!graph_->precedes(b, a) && uint32_t(a) < uint32_t(b));
-  });
-  from.erase(std::unique(from.begin(), from.end()), from.end());
-  std::vector<std::string> parts;
-  std::unordered_set<std::string> seen;
-  for (NodeId n : from) {
-    const std::string& origin = (*graph_)[n].origin;
-    for (size_t at = 0; at < origin.size();) {
-      const size_t end = std::min(origin.find(", ", at), origin.size());
-      std::string part = origin.substr(at, end - at);
-      if (seen.insert(part).second) parts.push_back(std::move(part));
-      at = end + 2;
-    }
-    if (!graph_->is_live(n)) graph_->nodes_[size_t(n)].node.origin.clear();
-  }
-  std::string all;
-  for (size_t i = 0; i < parts.size() && i < kMostOrigins; ++i) all += (i ? ", " : "") + parts[i];
-  if (parts.size() > kMostOrigins) all += ", …";
-  for (size_t k = 0; k < nodes_.size(); ++k)
-    if (graph_->is_live(nodes_[k]))
-      graph_->nodes_[size_t(nodes_[k])].node.origin = patch_.nodes_[k].origin.empty() ? all : patch_.nodes_[k].origin;
-}
-
-/// Takes the name from the replaced value; if that lives on, it gets another.
-void PatchApplication::give_name(ValueId now, const Replacement& from) {
-  Value& value = graph_->values_[size_t(now)];
-  Value& old = graph_->values_[size_t(from.old)];
-  const bool old_lives = !old.name.empty();
-  if (old_lives) graph_->names_.erase(old.name);
-  if (!value.name.empty()) graph_->names_.erase(value.name);
-  value.name = from.name;
-  graph_->names_[from.name] = now;
-  if (!old_lives) return;
-  old.name = graph_->unique_name(from.name);
-  graph_->names_[old.name] = from.old;
-}
-
-void PatchApplication::pass_names_on() {
-  for (const Replacement& r : replacements_)
-    if (r.was_output) give_name(placed(r.now), r);
-  for (const Replacement& r : replacements_)  // an input's name stays: it is part of the model's interface
-    if (is_new(r.now) && graph_->values_[size_t(placed(r.now))].name.empty() && !graph_->is_input(r.old)) give_name(placed(r.now), r);
-  const auto name_newcomer = [&](ValueId v, std::string_view wanted) {
-    Value& value = graph_->values_[size_t(v)];
-    if (!value.name.empty()) return;
-    value.name = graph_->unique_name(wanted);
-    graph_->names_[value.name] = v;
-  };
-  for (size_t k = 0; k < nodes_.size(); ++k) {
-    if (!graph_->is_live(nodes_[k])) continue;
-    for (ValueId v : patch_.nodes_[k].outputs) {
-      const std::string& wanted = patch_.values_[index(v)].name;
-      name_newcomer(placed(v), wanted.empty() ? patch_.nodes_[k].op.name() : wanted);
-    }
-  }
-  for (ValueId v : ids_)
-    if (graph_->constant(v) && graph_->use_count(v) > 0) name_newcomer(v, "constant");
-  for (const Replacement& r : replacements_)
-    if (graph_->constant(r.old) && graph_->use_count(r.old) == 0) graph_->remove_value(r.old);
-}
-
-/// A replaced value that stays as an unused output beside others must not define a symbol that has moved to its successor.
-void PatchApplication::renew_symbols() {
-  for (const Replacement& r : replacements_) {
-    const NodeId n = (*graph_)[r.old].producer;
-    if (n == NodeId::none) continue;
-    std::map<std::string, Dim> known;
-    const auto& outputs = (*graph_)[n].outputs;
-    for (ValueId v : outputs)
-      for (Dim& d : graph_->values_[size_t(v)].type.shape) {
-        const auto moved = [&](const auto& s) { return d.as_symbol() == s.first && (*graph_)[placed(s.second)].producer != n; };
-        if (std::none_of(symbols_.begin(), symbols_.end(), moved)) continue;
-        d = renewed_.try_emplace(std::string(*d.as_symbol()), Dim::unknown()).first->second;
-      }
-    graph_->define_symbols(outputs, known);
-  }
-}
-
-void PatchApplication::commit() {
-  insert_nodes();
-  reorder_window();
-  for (const auto& [symbol, owner] : symbols_) graph_->symbols_[symbol] = placed(owner);
-  for (const auto& [symbol, dim] : with_) graph_->symbols_.erase(symbol);
-  inherit_origins();
-  renew_symbols();
-  pass_names_on();
-}
-
 Status PatchApplication::run() {
   RK_CHECK(resolve());
   RK_CHECK(infer());
   RK_CHECK(match_types());
   RK_CHECK(place());
   if (with_.empty()) return commit(), Status{};
-  // Sizes change meaning all over the graph, and an op may refuse the new ones: try it on a copy. This is rare.
+  // Sizes change meaning all over the graph, and an op may refuse the new ones: try it on a copy. This is
+  // rare.
   Graph* const original = graph_;
   Graph trial = *graph_;
   graph_ = &trial;

@@ -1,6 +1,6 @@
-// A proposed edit: new nodes, and which old values they stand for. Graph::apply checks it and commits it whole. New nodes
-// see the graph as it was: one that takes a replaced value as input keeps reading the old one, so f(v) can stand for v.
-// SPDX-License-Identifier: Apache-2.0
+// A proposed edit: new nodes, and which old values they stand for. Graph::apply checks it and commits it
+// whole. New nodes see the graph as it was: one that takes a replaced value as input keeps reading the old
+// one, so f(v) can stand for v. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "ir/graph.h"
 
@@ -9,9 +9,9 @@ namespace rekindle {
 class Patch {
  public:
   explicit Patch(const Graph& graph) : graph_(graph) {}
-  /// Types are inferred at once, so a later step can ask type(). Ids of new values are only valid inside this patch.
-  /// A value that replaces another takes its name; others get theirs from `names` or from the op. Without an `origin` the node
-  /// inherits those of what it replaces.
+  /// Types are inferred at once, so a later step can ask type(). Ids of new values are only valid inside this
+  /// patch. A value that replaces another takes its name; others get theirs from `names` or from the op.
+  /// Without an `origin` the node inherits those of what it replaces.
   Result<std::vector<ValueId>> add(Op op, std::vector<ValueId> inputs, std::vector<std::string> names = {},
                                    std::string origin = {});
   Result<ValueId> add1(Op op, std::vector<ValueId> inputs, std::string name = {}, std::string origin = {});

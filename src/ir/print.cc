@@ -37,8 +37,10 @@ class Printer {
 
  private:
   void value(ValueId v) {
-    if (v == ValueId::none) out_ += "_";
-    else out_ += "%", out_ += printed_name(graph_[v].name);
+    if (v == ValueId::none)
+      out_ += "_";
+    else
+      out_ += "%", out_ += printed_name(graph_[v].name);
   }
 
   void constant(ValueId v) {
@@ -71,7 +73,8 @@ class Printer {
     }
     out_ += ")";
     attributes(node);
-    for (size_t i = 0; i < node.outputs.size(); ++i) out_ += (i ? ", " : " : ") + graph_[node.outputs[i]].type.to_string();
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      out_ += (i ? ", " : " : ") + graph_[node.outputs[i]].type.to_string();
     if (origins_ && !node.origin.empty()) out_ += " from " + quote(node.origin);
     out_ += "\n";
   }
@@ -95,7 +98,9 @@ class Printer {
 
 }  // namespace
 
-std::string print(const Graph& graph, ConstantTable& constants, bool origins) { return Printer(graph, constants, origins).run(); }
+std::string print(const Graph& graph, ConstantTable& constants, bool origins) {
+  return Printer(graph, constants, origins).run();
+}
 
 std::string print(const Graph& graph) {
   ConstantTable constants;

@@ -46,7 +46,8 @@ class Copier {
 };
 
 /// Error when something between the nodes depends on one of them and feeds another.
-Status check_convex(const Graph& graph, const std::vector<NodeId>& ordered, const std::unordered_set<uint32_t>& inside) {
+Status check_convex(const Graph& graph, const std::vector<NodeId>& ordered,
+                    const std::unordered_set<uint32_t>& inside) {
   std::unordered_set<uint32_t> outside;  // nodes after a member that depend on one, members excepted
   for (NodeId n = ordered.front();; n = graph.next(n)) {
     bool depends = false, through_outside = false;
@@ -58,8 +59,9 @@ Status check_convex(const Graph& graph, const std::vector<NodeId>& ordered, cons
     }
     if (inside.contains(uint32_t(n))) {
       if (through_outside)
-        return Status::error(Code::invalid_argument, "nodes cannot be taken out as one: %" + graph[graph[n].outputs[0]].name +
-                                                         " depends on one of them through a node that is not");
+        return Status::error(Code::invalid_argument,
+                             "nodes cannot be taken out as one: %" + graph[graph[n].outputs[0]].name +
+                                 " depends on one of them through a node that is not");
     } else if (depends || through_outside) {
       outside.insert(uint32_t(n));
     }
@@ -87,7 +89,8 @@ Result<Subgraph> extract(const Graph& graph, std::span<const NodeId> nodes, int6
   std::vector<NodeId> ordered(nodes.begin(), nodes.end());
   std::sort(ordered.begin(), ordered.end(), [&](NodeId a, NodeId b) { return graph.precedes(a, b); });
   ordered.erase(std::unique(ordered.begin(), ordered.end()), ordered.end());
-  if (ordered.empty()) return Status::error(Code::invalid_argument, "no nodes are to be taken out, expected one at least");
+  if (ordered.empty())
+    return Status::error(Code::invalid_argument, "no nodes are to be taken out, expected one at least");
   std::unordered_set<uint32_t> inside;
   for (NodeId n : ordered) inside.insert(uint32_t(n));
   RK_CHECK(check_convex(graph, ordered, inside));
@@ -95,9 +98,11 @@ Result<Subgraph> extract(const Graph& graph, std::span<const NodeId> nodes, int6
   Subgraph result;
   result.body.name = "region";
   Copier copier(graph, result.body);
-  for (NodeId n : ordered)  // inputs first, so that their symbols are known before a node could take one of the names
+  for (NodeId n :
+       ordered)  // inputs first, so that their symbols are known before a node could take one of the names
     for (ValueId v : graph[n].inputs) {
-      if (v == ValueId::none || copier.find(v) || (graph[v].producer != NodeId::none && inside.contains(uint32_t(graph[v].producer))))
+      if (v == ValueId::none || copier.find(v) ||
+          (graph[v].producer != NodeId::none && inside.contains(uint32_t(graph[v].producer))))
         continue;
       const Tensor* constant = graph.constant(v);
       if (constant && constant->count() <= most_inside) {
@@ -112,8 +117,9 @@ Result<Subgraph> extract(const Graph& graph, std::span<const NodeId> nodes, int6
     RK_CHECK(copier.copy_node(n));
     for (ValueId v : graph[n].outputs) {
       const auto& users = graph.users(v);
-      const bool leaves = graph.is_output(v) ||
-                          std::any_of(users.begin(), users.end(), [&](NodeId user) { return !inside.contains(uint32_t(user)); });
+      const bool leaves = graph.is_output(v) || std::any_of(users.begin(), users.end(), [&](NodeId user) {
+                            return !inside.contains(uint32_t(user));
+                          });
       if (!leaves) continue;
       result.outputs.push_back(v);
       outputs.push_back(*copier.find(v));
@@ -126,8 +132,10 @@ Result<Subgraph> extract(const Graph& graph, std::span<const NodeId> nodes, int6
 Status inline_region(Graph& graph, NodeId id) {
   const Node node = graph[id];
   const std::vector<GraphRef> bodies = node.op.graphs();
-  if (bodies.size() != 1 || bodies[0]->inputs.size() != node.inputs.size() || bodies[0]->outputs.size() != node.outputs.size())
-    return Status::error(Code::internal, std::string(node.op.name()) + " does not hold one body with its inputs and outputs");
+  if (bodies.size() != 1 || bodies[0]->inputs.size() != node.inputs.size() ||
+      bodies[0]->outputs.size() != node.outputs.size())
+    return Status::error(Code::internal,
+                         std::string(node.op.name()) + " does not hold one body with its inputs and outputs");
   const Graph& body = *bodies[0];
   Patch patch(graph);
   std::unordered_map<uint32_t, ValueId> outer;
@@ -140,18 +148,20 @@ Status inline_region(Graph& graph, NodeId id) {
     for (ValueId v : body[n].inputs) inputs.push_back(v == ValueId::none ? v : outer.at(uint32_t(v)));
     std::vector<std::string> names;
     for (ValueId v : body[n].outputs) names.push_back(body[v].name);
-    RK_TRY(std::vector<ValueId> outputs, patch.add(body[n].op, std::move(inputs), std::move(names), body[n].origin));
+    RK_TRY(std::vector<ValueId> outputs,
+           patch.add(body[n].op, std::move(inputs), std::move(names), body[n].origin));
     for (size_t i = 0; i < outputs.size(); ++i) outer[uint32_t(body[n].outputs[i])] = outputs[i];
   }
-  for (size_t i = 0; i < node.outputs.size(); ++i) patch.replace(node.outputs[i], outer.at(uint32_t(body.outputs[i])));
+  for (size_t i = 0; i < node.outputs.size(); ++i)
+    patch.replace(node.outputs[i], outer.at(uint32_t(body.outputs[i])));
   return graph.apply(patch);
 }
 
 Result<Types> infer_body(std::string_view op, const Graph& body, std::span<const TensorType> inputs) {
   RK_CHECK(check_arity(op, inputs.size(), body.inputs.size(), body.inputs.size()));
   const auto mismatch = [&](size_t i) {
-    return op_error(op, "input " + std::to_string(i) + " is " + inputs[i].to_string() + ", but the body takes " +
-                            body[body.inputs[i]].type.to_string());
+    return op_error(op, "input " + std::to_string(i) + " is " + inputs[i].to_string() +
+                            ", but the body takes " + body[body.inputs[i]].type.to_string());
   };
   DimMap bound;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -162,7 +172,8 @@ Result<Types> infer_body(std::string_view op, const Graph& body, std::span<const
   }
   for (size_t i = 0; i < inputs.size(); ++i)
     for (size_t axis = 0; axis < inputs[i].shape.size(); ++axis)
-      if (body[body.inputs[i]].type.shape[axis].substitute(bound) != inputs[i].shape[axis]) return mismatch(i);
+      if (body[body.inputs[i]].type.shape[axis].substitute(bound) != inputs[i].shape[axis])
+        return mismatch(i);
   Types types;
   for (ValueId v : body.outputs) {
     TensorType type = body[v].type;

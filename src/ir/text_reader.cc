@@ -30,8 +30,7 @@ std::string shown(char c) {
   return std::string("the character \\x") + digits[uint8_t(c) >> 4] + digits[uint8_t(c) & 15];
 }
 
-template <class T>
-std::string shortest(T value) {
+template <class T> std::string shortest(T value) {
   if (std::isnan(value)) return "nan";
   char buffer[64];
   auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
@@ -69,9 +68,12 @@ std::string printed_name(std::string_view name) {
 
 void TextReader::skip_space() {
   while (at_ < text_.size()) {
-    if (text_[at_] == '#') at_ = std::min(text_.find('\n', at_), text_.size());
-    else if (is_blank(text_[at_])) ++at_;
-    else return;
+    if (text_[at_] == '#')
+      at_ = std::min(text_.find('\n', at_), text_.size());
+    else if (is_blank(text_[at_]))
+      ++at_;
+    else
+      return;
   }
 }
 
@@ -87,7 +89,8 @@ bool TextReader::accept(std::string_view symbol) {
   if (text_.substr(at_, symbol.size()) != symbol) return false;
   // A word is taken whole: "return" does not start "returned".
   const size_t end = at_ + symbol.size();
-  if (!symbol.empty() && is_letter(symbol.back()) && end < text_.size() && (is_letter(text_[end]) || is_digit(text_[end])))
+  if (!symbol.empty() && is_letter(symbol.back()) && end < text_.size() &&
+      (is_letter(text_[end]) || is_digit(text_[end])))
     return false;
   at_ = end;
   return true;
@@ -144,12 +147,17 @@ Result<std::string> TextReader::quoted() {
       continue;
     }
     const char escaped = at_ < text_.size() ? text_[at_++] : '\0';
-    if (escaped == 'n') out += '\n';
-    else if (escaped == 't') out += '\t';
-    else if (escaped == '\\' || escaped == '"') out += escaped;
-    else if (escaped == 'x' && at_ + 2 <= text_.size() && hex_digit(text_[at_]) >= 0 && hex_digit(text_[at_ + 1]) >= 0)
+    if (escaped == 'n')
+      out += '\n';
+    else if (escaped == 't')
+      out += '\t';
+    else if (escaped == '\\' || escaped == '"')
+      out += escaped;
+    else if (escaped == 'x' && at_ + 2 <= text_.size() && hex_digit(text_[at_]) >= 0 &&
+             hex_digit(text_[at_ + 1]) >= 0)
       out += char(hex_digit(text_[at_]) * 16 + hex_digit(text_[at_ + 1])), at_ += 2;
-    else return error("an unknown escape in a quoted text, expected \\n, \\t, \\\\, \\\" or \\xHH");
+    else
+      return error("an unknown escape in a quoted text, expected \\n, \\t, \\\\, \\\" or \\xHH");
   }
 }
 
@@ -219,8 +227,8 @@ Status TextReader::error(const std::string& message) const {
   const size_t line = size_t(std::count(before.begin(), before.end(), '\n')) + 1;
   const size_t last = before.rfind('\n');
   const size_t column = before.size() - (last == std::string_view::npos ? 0 : last + 1) + 1;
-  return Status::error(Code::invalid_argument,
-                       "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + message);
+  return Status::error(Code::invalid_argument, "line " + std::to_string(line) + ", column " +
+                                                   std::to_string(column) + ": " + message);
 }
 
 }  // namespace rekindle

@@ -19,15 +19,15 @@ class TextReader {
   char peek();                           // next character after space, 0 at the end
   bool accept(std::string_view symbol);  // takes it when it comes next
   Status expect(std::string_view symbol);
-  Result<std::string> identifier();      // [A-Za-z_][A-Za-z0-9_]*
-  Result<std::string> value_name();      // %name, where a name is [A-Za-z0-9_.]+, or %"any text"
-  Result<std::string> graph_name();      // @name or @"any text"
-  Result<std::string> quoted();          // "text" with \n \t \\ \" \xHH
-  Result<double> number();               // also inf, -inf, nan
+  Result<std::string> identifier();  // [A-Za-z_][A-Za-z0-9_]*
+  Result<std::string> value_name();  // %name, where a name is [A-Za-z0-9_.]+, or %"any text"
+  Result<std::string> graph_name();  // @name or @"any text"
+  Result<std::string> quoted();      // "text" with \n \t \\ \" \xHH
+  Result<double> number();           // also inf, -inf, nan
   Result<int64_t> integer();
   Result<std::string_view> number_text();  // the characters of a number of any type
-  Result<TensorType> type();             // f32[N, 3]
-  bool accept_number_sign();             // a "#" that starts a constant's number, not a comment
+  Result<TensorType> type();               // f32[N, 3]
+  bool accept_number_sign();               // a "#" that starts a constant's number, not a comment
   /// Characters up to (not with) the first of `stops` at bracket depth 0.
   std::string_view until(std::string_view stops);
   Status error(const std::string& message) const;  // "line 3, column 7: …"

@@ -105,8 +105,9 @@ TEST(Graph, RemoveDeadDropsNodesAndConstants) {
   EXPECT_EQ(g.remove_dead(), 2);
   EXPECT_EQ(g.remove_dead(), 0);
   EXPECT_EQ(g.find("v"), ValueId::none);
-  EXPECT_EQ(print(g), "graph (%x: f32[2]) {\n  %w = const f32[2] {1, 2}\n  %a = add(%x, %w) : f32[2]\n"
-                      "  %y = relu(%a) : f32[2]\n  return %y\n}\n");
+  EXPECT_EQ(print(g),
+            "graph (%x: f32[2]) {\n  %w = const f32[2] {1, 2}\n  %a = add(%x, %w) : f32[2]\n"
+            "  %y = relu(%a) : f32[2]\n  return %y\n}\n");
   RK_EXPECT_OK(g.verify());
 }
 

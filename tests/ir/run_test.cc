@@ -40,7 +40,9 @@ TEST(Interpret, SizesReachAttributes) {
 }
 
 TEST(Interpret, ASymbolIsFoundThroughAnExpression) {
-  const Graph g = graph_of("graph (%x: f32[2*N + 1]) { %y = shaped(%x) {shape=[1, 2*N + 1]} %z = shaped(%x) {shape=[N, 3]} return %y, %z }");
+  const Graph g = graph_of(
+      "graph (%x: f32[2*N + 1]) { %y = shaped(%x) {shape=[1, 2*N + 1]} %z = shaped(%x) {shape=[N, 3]} return "
+      "%y, %z }");
   EXPECT_EQ(run_text(g, {vector({1, 2, 3})}), "f32[1, 3] {1, 2, 3} f32[1, 3] {1, 2, 3}");
   EXPECT_NE(run_text(g, {vector({1, 2, 3, 4})}).find("expected"), std::string::npos);
 }
@@ -74,7 +76,8 @@ TEST(Interpret, ShowsEveryValueAndStopsWhenAsked) {
                 return Status{};
               }).ok());
   EXPECT_EQ(seen, "a=f32[1] {-1} b=f32[1] {1} ");
-  const auto stopped = interpret(g, in, [](ValueId, const Tensor&) { return Status::error(Code::internal, "enough"); });
+  const auto stopped =
+      interpret(g, in, [](ValueId, const Tensor&) { return Status::error(Code::internal, "enough"); });
   EXPECT_EQ(stopped.status().message(), "enough");
 }
 

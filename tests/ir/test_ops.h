@@ -1,6 +1,6 @@
-// A small table of ops for the IR's tests: elementwise ones from math, and a few made here for what the IR has to cope with:
-// several outputs, sizes only known by running, sizes in attributes, nested graphs, every type of attribute.
-// SPDX-License-Identifier: Apache-2.0
+// A small table of ops for the IR's tests: elementwise ones from math, and a few made here for what the IR
+// has to cope with: several outputs, sizes only known by running, sizes in attributes, nested graphs, every
+// type of attribute. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <gtest/gtest.h>
 
@@ -117,12 +117,13 @@ struct Everything {
   std::vector<GraphRef> graphs;
   static constexpr auto name = "everything";
   static constexpr auto kind = OpKind::opaque;
-  static constexpr auto fields = rekindle::fields(
-      "flag", &Everything::flag, "whole", &Everything::whole, "small", &Everything::small, "real", &Everything::real, "wide",
-      &Everything::wide, "text", &Everything::text, "dim", &Everything::dim, "colour", &Everything::colour, "type",
-      &Everything::type, "list", &Everything::list, "texts", &Everything::texts, "nested", &Everything::nested, "maybe",
-      &Everything::maybe, "maybe_real", &Everything::maybe_real, "tensor", &Everything::tensor, "graph", &Everything::graph,
-      "graphs", &Everything::graphs);
+  static constexpr auto fields =
+      rekindle::fields("flag", &Everything::flag, "whole", &Everything::whole, "small", &Everything::small,
+                       "real", &Everything::real, "wide", &Everything::wide, "text", &Everything::text, "dim",
+                       &Everything::dim, "colour", &Everything::colour, "type", &Everything::type, "list",
+                       &Everything::list, "texts", &Everything::texts, "nested", &Everything::nested, "maybe",
+                       &Everything::maybe, "maybe_real", &Everything::maybe_real, "tensor",
+                       &Everything::tensor, "graph", &Everything::graph, "graphs", &Everything::graphs);
   Result<Types> infer(std::span<const TensorType> in) const {
     RK_CHECK(check_arity(name, in.size(), 1, 1));
     return Types{in[0]};
@@ -132,10 +133,10 @@ struct Everything {
 
 inline const OpTable& table() {
   static const OpTable t{[](std::string_view wanted) -> const Op* {
-    static const std::vector<Op> all{Op(ops::Add{}),  Op(ops::Sub{}),      Op(ops::Mul{}),  Op(ops::Relu{}),
-                                     Op(ops::Neg{}),  Op(ops::LeakyRelu{}), Op(ops::Where{}), Op(WhereNonzero{}),
-                                     Op(Positive{}), Op(Twice{}),         Op(Shaped{}),   Op(Holder{}),
-                                     Op(Everything{})};
+    static const std::vector<Op> all{
+        Op(ops::Add{}),       Op(ops::Sub{}),   Op(ops::Mul{}),     Op(ops::Relu{}), Op(ops::Neg{}),
+        Op(ops::LeakyRelu{}), Op(ops::Where{}), Op(WhereNonzero{}), Op(Positive{}),  Op(Twice{}),
+        Op(Shaped{}),         Op(Holder{}),     Op(Everything{})};
     for (const Op& op : all)
       if (op.name() == wanted) return &op;
     return nullptr;
@@ -143,10 +144,10 @@ inline const OpTable& table() {
   return t;
 }
 
-#define RK_EXPECT_OK(...)                                              \
-  do {                                                                 \
-    const Status rk_expected = (__VA_ARGS__);                          \
-    EXPECT_TRUE(rk_expected.ok()) << rk_expected.to_string();          \
+#define RK_EXPECT_OK(...)                                     \
+  do {                                                        \
+    const Status rk_expected = (__VA_ARGS__);                 \
+    EXPECT_TRUE(rk_expected.ok()) << rk_expected.to_string(); \
   } while (false)
 
 /// A graph that must parse and verify.

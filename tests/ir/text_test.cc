@@ -1,10 +1,9 @@
 // The text form: golden texts, exact round trips, errors with line and column, hostile texts.
 // SPDX-License-Identifier: Apache-2.0
-#include "ir/text_reader.h"
-
 #include <bit>
 #include <random>
 
+#include "ir/text_reader.h"
 #include "test_ops.h"
 
 namespace rekindle {
@@ -86,9 +85,10 @@ TEST(Text, LargeConstantsGoToATable) {
 
 TEST(Text, EveryAttributeReadsBack) {
   Everything e;
-  e.flag = true, e.whole = INT64_MIN, e.small = -7, e.real = -0.0f, e.wide = 0.1, e.text = "a \"b\"\\\n\t\x7f{}",
-  e.dim = Dim::symbol("N") * 2 + 1, e.colour = Colour::green, e.type = {DType::i64, {Dim::symbol("N"), 3}}, e.list = {1, -2},
-  e.texts = {"", "x, y"}, e.nested = {{}, {1.5f, std::numeric_limits<float>::infinity()}}, e.maybe = 0,
+  e.flag = true, e.whole = INT64_MIN, e.small = -7, e.real = -0.0f, e.wide = 0.1,
+  e.text = "a \"b\"\\\n\t\x7f{}", e.dim = Dim::symbol("N") * 2 + 1, e.colour = Colour::green,
+  e.type = {DType::i64, {Dim::symbol("N"), 3}}, e.list = {1, -2}, e.texts = {"", "x, y"},
+  e.nested = {{}, {1.5f, std::numeric_limits<float>::infinity()}}, e.maybe = 0,
   e.tensor = Tensor::of<int64_t>({2}, {INT64_MAX, -1});
   e.graph = std::make_shared<Graph>(graph_of("graph (%q: f32[2]) { %r = relu(%q) return %r }"));
   e.graphs = {e.graph, nullptr};
@@ -156,9 +156,12 @@ TEST(Text, ConstantsOfEveryTypeReadBackExactly) {
 
 TEST(Text, ErrorsNameThePlace) {
   EXPECT_EQ(error_of(""), "line 1, column 1: found the end, expected 'graph'");
-  EXPECT_EQ(error_of("graph (%x: f32[2])\n{ %y = nothing(%x) return %y }"), "line 2, column 15: there is no op 'nothing'");
-  EXPECT_EQ(error_of("graph () { %y = relu(%x) return %y }"), "line 1, column 24: %x is not defined before it is used");
-  EXPECT_EQ(error_of("graph (%x: f32[2], %x: f32[2]) { return %x }"), "line 1, column 22: %x is defined already");
+  EXPECT_EQ(error_of("graph (%x: f32[2])\n{ %y = nothing(%x) return %y }"),
+            "line 2, column 15: there is no op 'nothing'");
+  EXPECT_EQ(error_of("graph () { %y = relu(%x) return %y }"),
+            "line 1, column 24: %x is not defined before it is used");
+  EXPECT_EQ(error_of("graph (%x: f32[2], %x: f32[2]) { return %x }"),
+            "line 1, column 22: %x is defined already");
   EXPECT_EQ(error_of("graph (%x: f32[2]) { %y = leaky_relu(%x) {beta=1} return %y }"),
             "line 1, column 48: leaky_relu has no attribute 'beta'; it has alpha");
   EXPECT_EQ(error_of("graph (%x: f32[2]) { %y = relu(%x) {beta=1} return %y }"),
@@ -169,13 +172,18 @@ TEST(Text, ErrorsNameThePlace) {
             "line 1, column 59: '3000000000' is outside the range of a 32-bit integer");
   EXPECT_EQ(error_of("graph (%x: f32[2]) { %y, %z = relu(%x) return %y }"),
             "line 1, column 40: relu has 1 outputs, but 2 are named");
-  EXPECT_EQ(error_of("graph (%x: f32[2]) { %y = twice(%x) return %y }"), "line 1, column 37: twice has 2 outputs, but 1 are named");
+  EXPECT_EQ(error_of("graph (%x: f32[2]) { %y = twice(%x) return %y }"),
+            "line 1, column 37: twice has 2 outputs, but 1 are named");
   EXPECT_EQ(error_of("graph (%x: f32[2]) { return %x, %x }"), "line 1, column 35: %x is returned twice");
-  EXPECT_EQ(error_of("graph (%x: f32[2]) { return %x } more"), "line 1, column 34: text goes on after the graph, expected the end");
-  EXPECT_EQ(error_of("graph () { %c = const u8[1] {256} return %c }"), "line 1, column 33: 256 is outside the range of u8");
-  EXPECT_EQ(error_of("graph () { %c = const f32[2] {1} return %c }"), "line 1, column 32: found '}', expected ','");
+  EXPECT_EQ(error_of("graph (%x: f32[2]) { return %x } more"),
+            "line 1, column 34: text goes on after the graph, expected the end");
+  EXPECT_EQ(error_of("graph () { %c = const u8[1] {256} return %c }"),
+            "line 1, column 33: 256 is outside the range of u8");
+  EXPECT_EQ(error_of("graph () { %c = const f32[2] {1} return %c }"),
+            "line 1, column 32: found '}', expected ','");
   EXPECT_NE(error_of("graph (%x: f33[2]) { return %x }").find("f33"), std::string::npos);
-  EXPECT_NE(error_of("graph (%x: f32[2]) { %y = where(_, %x, %x) return %y }").find("absent"), std::string::npos);
+  EXPECT_NE(error_of("graph (%x: f32[2]) { %y = where(_, %x, %x) return %y }").find("absent"),
+            std::string::npos);
 }
 
 TEST(Text, HostileTextsAreOnlyErrors) {
@@ -187,7 +195,8 @@ TEST(Text, HostileTextsAreOnlyErrors) {
   EXPECT_NE(error_of(deep), "ok");
   EXPECT_NE(error_of("graph (%x: f32[" + std::string(100000, '(') + "]) { return %x }"), "ok");
   EXPECT_NE(error_of("graph () { %c = const f32[100000000000000] {1} return %c }"), "ok");
-  EXPECT_NE(error_of("graph () { %c = const f32[1000000000000] {1} return %c }").find("the text ends before"), std::string::npos);
+  EXPECT_NE(error_of("graph () { %c = const f32[1000000000000] {1} return %c }").find("the text ends before"),
+            std::string::npos);
   EXPECT_NE(error_of("graph () { %c = const f32[-1] {} return %c }"), "ok");
   EXPECT_NE(error_of("graph () { %c = const f32[N] {} return %c }"), "ok");
   EXPECT_NE(error_of("graph () { %c = const #99999999999999999999 return %c }"), "ok");
@@ -228,9 +237,14 @@ TEST(Text, MutatedTextsNeverCrash) {
     for (size_t edits = 1 + random() % 3; edits > 0; --edits) {
       const size_t at = random() % t.size();
       switch (random() % 3) {
-        case 0: t[at] = alphabet[random() % alphabet.size()]; break;
-        case 1: t.erase(at, 1 + random() % 8); break;
-        default: t.insert(at, t.substr(random() % t.size(), 1 + random() % 12));
+        case 0:
+          t[at] = alphabet[random() % alphabet.size()];
+          break;
+        case 1:
+          t.erase(at, 1 + random() % 8);
+          break;
+        default:
+          t.insert(at, t.substr(random() % t.size(), 1 + random() % 12));
       }
       if (t.empty()) t = " ";
     }
@@ -244,14 +258,23 @@ TEST(Text, RandomGraphsReadBack) {
     const auto below = [&](size_t n) { return size_t(random() % n); };
     Graph g;
     g.name = below(2) ? "main" : "g " + std::to_string(seed);
-    std::vector<ValueId> values{g.add_input("x", {DType::f32, {Dim::symbol("N"), 3}}), g.add_input("y/0", {DType::f32, {1, 3}})};
+    std::vector<ValueId> values{g.add_input("x", {DType::f32, {Dim::symbol("N"), 3}}),
+                                g.add_input("y/0", {DType::f32, {1, 3}})};
     for (size_t i = 0, n = 1 + below(25); i < n; ++i) {
       const ValueId a = values[below(values.size())], b = values[below(values.size())];
       const std::string name = below(3) ? "" : "v" + std::string(1 + below(3), "/. _x\"%"[below(7)]);
       switch (below(6)) {
-        case 0: values.push_back(*g.add1(ops::Add{}, {a, b}, name)); break;
-        case 1: values.push_back(*g.add1(ops::LeakyRelu{float(below(1000)) / 7}, {a}, name, "/o" + std::to_string(i))); break;
-        case 2: values.push_back(g.add_constant(name, Tensor::of<float>({3}, {float(below(100)) / 3, -0.0f, 1e-20f}))); break;
+        case 0:
+          values.push_back(*g.add1(ops::Add{}, {a, b}, name));
+          break;
+        case 1:
+          values.push_back(
+              *g.add1(ops::LeakyRelu{float(below(1000)) / 7}, {a}, name, "/o" + std::to_string(i)));
+          break;
+        case 2:
+          values.push_back(
+              g.add_constant(name, Tensor::of<float>({3}, {float(below(100)) / 3, -0.0f, 1e-20f})));
+          break;
         case 3: {
           const auto both = *g.add(Twice{}, {a}, {name});
           values.insert(values.end(), both.begin(), both.end());
@@ -264,7 +287,9 @@ TEST(Text, RandomGraphsReadBack) {
           values.push_back(*g.add1(Holder{body}, {a}, name));
           break;
         }
-        default: *g.add(Positive{}, {a}, {name}); break;
+        default:
+          *g.add(Positive{}, {a}, {name});
+          break;
       }
     }
     std::set<ValueId> outputs;

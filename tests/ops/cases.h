@@ -1,7 +1,7 @@
-// tests/ops/*.cases: one line is one case of one op, for every backend and element type. docs/adding-an-op.md explains the
-// format; this header reads it and makes the runs that a line stands for.
-//   softmax {axis=-1}  f32[2, N] _ i64[2]{0, 1}  N=1,3  f16: 2e-3  range=-4:4  types=f32,f64  static  => f32[2] {1, 2}
-//   softmax {axis=2}   f32[2, 3]   ! axis 2 is outside rank 2
+// tests/ops/*.cases: one line is one case of one op, for every backend and element type. docs/adding-an-op.md
+// explains the format; this header reads it and makes the runs that a line stands for.
+//   softmax {axis=-1}  f32[2, N] _ i64[2]{0, 1}  N=1,3  f16: 2e-3  range=-4:4  types=f32,f64  static  =>
+//   f32[2] {1, 2} softmax {axis=2}   f32[2, 3]   ! axis 2 is outside rank 2
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <algorithm>
@@ -20,8 +20,8 @@
 namespace rekindle::cases {
 
 struct Input {
-  TensorType type;                // absent_type() for "_"
-  std::optional<Tensor> value;    // written in the line; else random
+  TensorType type;              // absent_type() for "_"
+  std::optional<Tensor> value;  // written in the line; else random
 };
 
 struct Case {
@@ -31,11 +31,11 @@ struct Case {
   std::vector<Input> inputs;
   std::map<std::string, std::vector<int64_t>> symbols;  // every combination is run
   std::map<DType, double> tolerances;                   // absolute and relative
-  std::vector<DType> types;                             // what f32 is also replaced by; empty: every float type
-  double low = -2, high = 2;                            // random floats
+  std::vector<DType> types;   // what f32 is also replaced by; empty: every float type
+  double low = -2, high = 2;  // random floats
   std::optional<std::pair<int64_t, int64_t>> integers;  // random integers, both ends included
-  bool is_static = false;                               // dims mean something to this op's types: no symbolic twin
-  std::string error;                                    // expected in the message of whatever refuses; empty: must work
+  bool is_static = false;  // dims mean something to this op's types: no symbolic twin
+  std::string error;       // expected in the message of whatever refuses; empty: must work
   std::vector<Tensor> expected;
 };
 
@@ -51,10 +51,14 @@ struct Instance {
 inline double tolerance_of(const Case& c, DType t) {
   if (auto found = c.tolerances.find(t); found != c.tolerances.end()) return found->second;
   switch (t) {
-    case DType::f64: return 1e-9;
-    case DType::f16: return 2e-3;
-    case DType::bf16: return 1.6e-2;
-    default: return 1e-5;
+    case DType::f64:
+      return 1e-9;
+    case DType::f16:
+      return 2e-3;
+    case DType::bf16:
+      return 1.6e-2;
+    default:
+      return 1e-5;
   }
 }
 
@@ -70,7 +74,8 @@ inline Status read_expected(TextReader& in, Case& c) {
   }
 }
 
-/// "f16: 2e-3", "N=1,3", "range=-4:4", "types=f32,f64", "static", or an input's type with or without its value.
+/// "f16: 2e-3", "N=1,3", "range=-4:4", "types=f32,f64", "static", or an input's type with or without its
+/// value.
 inline Status read_word(TextReader& in, Case& c) {
   TextReader ahead = in;
   RK_TRY(const std::string word, ahead.identifier());
@@ -93,7 +98,8 @@ inline Status read_word(TextReader& in, Case& c) {
   }
   in = ahead;
   if (word == "static") return c.is_static = true, Status{};
-  if (!in.accept("=")) return in.error("'" + word + "' is no type and no option, expected static, range=, types= or SYMBOL=");
+  if (!in.accept("="))
+    return in.error("'" + word + "' is no type and no option, expected static, range=, types= or SYMBOL=");
   if (word == "range") {
     RK_TRY(c.low, in.number());
     RK_CHECK(in.expect(":"));
@@ -118,7 +124,8 @@ inline Status read_word(TextReader& in, Case& c) {
   return {};
 }
 
-/// Errors name the column. An attribute that the op refuses to read is an expected error where the line has one.
+/// Errors name the column. An attribute that the op refuses to read is an expected error where the line has
+/// one.
 inline Result<Case> parse_case(std::string_view line, const OpTable& ops) {
   Case c;
   c.text = std::string(line);
@@ -141,9 +148,12 @@ inline Result<Case> parse_case(std::string_view line, const OpTable& ops) {
   const Op* known = ops.find(name);
   if (!known) return in.error("there is no op '" + name + "'");
   auto op = known->parse_attributes(in);
-  if (op.ok()) c.op = *op;
-  else if (c.error.empty() || op.status().message().find(c.error) == std::string::npos) return op.status();
-  else return c;
+  if (op.ok())
+    c.op = *op;
+  else if (c.error.empty() || op.status().message().find(c.error) == std::string::npos)
+    return op.status();
+  else
+    return c;
   while (!in.at_end()) {
     if (in.accept("=>")) {
       RK_CHECK(read_expected(in, c));
@@ -171,8 +181,10 @@ inline CaseFile load_cases(const std::filesystem::path& path, const OpTable& ops
     if (start == std::string::npos || line[start] == '#') continue;
     auto c = parse_case(line, ops);
     const std::string place = path.filename().string() + ":" + std::to_string(number);
-    if (c.ok()) file.cases.push_back(*std::move(c)), file.cases.back().place = place;
-    else file.problems.push_back(place + ": " + c.status().message());
+    if (c.ok())
+      file.cases.push_back(*std::move(c)), file.cases.back().place = place;
+    else
+      file.problems.push_back(place + ": " + c.status().message());
   }
   return file;
 }
@@ -180,7 +192,8 @@ inline CaseFile load_cases(const std::filesystem::path& path, const OpTable& ops
 /// Every tests/ops/*.cases, sorted by name.
 inline std::vector<std::filesystem::path> case_files() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(RK_SOURCE_DIR) / "tests" / "ops"))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(RK_SOURCE_DIR) / "tests" / "ops"))
     if (entry.path().extension() == ".cases") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -207,11 +220,16 @@ inline Tensor random_tensor(const Case& c, DType dtype, const Dims& dims, std::m
   const bool is_whole = is_integer(dtype);
   int64_t least = is_signed_int(dtype) ? -9 : 0, most = 9;
   if (c.integers) least = c.integers->first, most = c.integers->second;
-  if (bits_of(dtype) < 8 && !c.integers) least = is_signed_int(dtype) ? -(1 << (bits_of(dtype) - 1)) : 0, most = (1 << (bits_of(dtype) - (is_signed_int(dtype) ? 1 : 0))) - 1;
+  if (bits_of(dtype) < 8 && !c.integers)
+    least = is_signed_int(dtype) ? -(1 << (bits_of(dtype) - 1)) : 0,
+    most = (1 << (bits_of(dtype) - (is_signed_int(dtype) ? 1 : 0))) - 1;
   for (int64_t i = 0; i < count; ++i) {
-    if (dtype == DType::boolean) t.set_double(i, double(below(2)));
-    else if (is_whole) t.set_double(i, double(least + below(most - least + 1)));
-    else t.set_double(i, c.low + (c.high - c.low) * (double(random() >> 11) / double(1ull << 53)));
+    if (dtype == DType::boolean)
+      t.set_double(i, double(below(2)));
+    else if (is_whole)
+      t.set_double(i, double(least + below(most - least + 1)));
+    else
+      t.set_double(i, c.low + (c.high - c.low) * (double(random() >> 11) / double(1ull << 53)));
   }
   return t;
 }
@@ -229,7 +247,8 @@ inline std::vector<Bindings> combinations(const Case& c) {
 }
 
 inline bool has_f32(const Case& c) {
-  return std::any_of(c.inputs.begin(), c.inputs.end(), [](const Input& i) { return i.type.dtype == DType::f32 && !is_absent(i.type); });
+  return std::any_of(c.inputs.begin(), c.inputs.end(),
+                     [](const Input& i) { return i.type.dtype == DType::f32 && !is_absent(i.type); });
 }
 
 /// One run of the case with `variant` where the line says f32. The inputs are the f32 ones, rounded.
@@ -246,7 +265,8 @@ inline Result<Instance> make_instance(const Case& c, const Bindings& sizes, DTyp
     }
     RK_TRY(const Dims concrete, eval(input.type.shape, sizes));
     RK_TRY(const int64_t count, checked_count(concrete));
-    if (count > (1 << 26)) return Status::error(Code::invalid_argument, "an input has " + std::to_string(count) + " elements");
+    if (count > (1 << 26))
+      return Status::error(Code::invalid_argument, "an input has " + std::to_string(count) + " elements");
     Tensor t = input.value ? *input.value : random_tensor(c, input.type.dtype, concrete, random);
     if (t.dtype() == DType::f32 && variant != DType::f32) {
       RK_TRY(t, cast(t, variant));
@@ -262,13 +282,16 @@ inline Result<Tensors> evaluate(const Instance& run) {
   RK_TRY(const Types types, run.op.infer(run.types));
   RK_TRY(Tensors out, run.op.evaluate(run.inputs));
   if (types.size() != out.size())
-    return Status::error(Code::internal, std::to_string(out.size()) + " outputs came out, inferred " + std::to_string(types.size()));
+    return Status::error(Code::internal, std::to_string(out.size()) + " outputs came out, inferred " +
+                                             std::to_string(types.size()));
   for (size_t i = 0; i < out.size(); ++i) {
     bool same = out[i].dtype() == types[i].dtype && out[i].rank() == types[i].rank();
     for (int d = 0; same && d < out[i].rank(); ++d)
-      same = types[i].shape[size_t(d)].as_int().value_or(out[i].dims()[size_t(d)]) == out[i].dims()[size_t(d)];
+      same =
+          types[i].shape[size_t(d)].as_int().value_or(out[i].dims()[size_t(d)]) == out[i].dims()[size_t(d)];
     if (!same)
-      return Status::error(Code::internal, "output " + std::to_string(i) + " is " + out[i].type().to_string() + ", inferred " +
+      return Status::error(Code::internal, "output " + std::to_string(i) + " is " +
+                                               out[i].type().to_string() + ", inferred " +
                                                types[i].to_string());
   }
   return out;
@@ -276,10 +299,12 @@ inline Result<Tensors> evaluate(const Instance& run) {
 
 // ---- comparing
 
-/// Error unless every element is within `tolerance`, absolute or relative; NaN equals NaN, what is no float is equal exactly.
+/// Error unless every element is within `tolerance`, absolute or relative; NaN equals NaN, what is no float
+/// is equal exactly.
 inline Status compare(const Tensor& got, const Tensor& wanted, double tolerance) {
   if (got.type() != wanted.type())
-    return Status::error(Code::internal, "is " + got.type().to_string() + ", expected " + wanted.type().to_string());
+    return Status::error(Code::internal,
+                         "is " + got.type().to_string() + ", expected " + wanted.type().to_string());
   const bool exact = !is_float(got.dtype()) && !is_complex(got.dtype());
   if (exact) {
     if (got.same_bits(wanted)) return {};
@@ -287,16 +312,20 @@ inline Status compare(const Tensor& got, const Tensor& wanted, double tolerance)
   }
   for (int64_t i = 0; i < got.count(); ++i) {
     const double a = got.as_double(i), b = wanted.as_double(i);
-    if (a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * (1 + std::fabs(b))) continue;
-    return Status::error(Code::internal, "element " + std::to_string(i) + " is " + number_text(a) + ", expected " + number_text(b) +
-                                             " within " + number_text(tolerance));
+    if (a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= tolerance * (1 + std::fabs(b)))
+      continue;
+    return Status::error(Code::internal, "element " + std::to_string(i) + " is " + number_text(a) +
+                                             ", expected " + number_text(b) + " within " +
+                                             number_text(tolerance));
   }
   return {};
 }
 
-/// Outputs of an instance against what the same op gives in f64 for the same inputs, rounded to each output's type.
+/// Outputs of an instance against what the same op gives in f64 for the same inputs, rounded to each output's
+/// type.
 inline Status compare_with(const Case& c, const Instance& run, const Tensors& got, const Tensors& truth) {
-  if (got.size() != truth.size()) return Status::error(Code::internal, "the number of outputs differs between element types");
+  if (got.size() != truth.size())
+    return Status::error(Code::internal, "the number of outputs differs between element types");
   for (size_t i = 0; i < got.size(); ++i) {
     Tensor wanted = truth[i];
     if (wanted.dtype() != got[i].dtype()) {
@@ -304,7 +333,8 @@ inline Status compare_with(const Case& c, const Instance& run, const Tensors& go
     }
     Status status = compare(got[i], wanted, tolerance_of(c, run.variant));
     if (!status.ok())
-      return Status::error(Code::internal, "output " + std::to_string(i) + " in " + std::string(to_string(run.variant)) + " " + status.message());
+      return Status::error(Code::internal, "output " + std::to_string(i) + " in " +
+                                               std::string(to_string(run.variant)) + " " + status.message());
   }
   return {};
 }

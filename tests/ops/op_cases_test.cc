@@ -1,6 +1,5 @@
-// Runs every line of tests/ops/*.cases on the references: types against results, symbolic types against concrete ones, known
-// answers, and every float type against f64.
-// SPDX-License-Identifier: Apache-2.0
+// Runs every line of tests/ops/*.cases on the references: types against results, symbolic types against
+// concrete ones, known answers, and every float type against f64. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <set>
@@ -29,25 +28,29 @@ Status check_refusal(const Case& c) {
 }
 
 /// The outputs' types inferred from symbolic inputs must give the outputs' sizes when the symbols get theirs.
-Status check_types(const Case& c, const Types& symbolic, const Op& op, const Bindings& sizes, const Tensors& out) {
+Status check_types(const Case& c, const Types& symbolic, const Op& op, const Bindings& sizes,
+                   const Tensors& out) {
   const auto types = op.infer(symbolic);
   if (!types.ok()) return wrong(c, "is refused with symbolic sizes: " + types.status().message());
   for (size_t i = 0; i < out.size(); ++i) {
     const TensorType& type = (*types)[i];
     if (type.dtype != out[i].dtype() || type.rank() != out[i].rank())
-      return wrong(c, "output " + std::to_string(i) + " is " + out[i].type().to_string() + ", symbolically " + type.to_string());
+      return wrong(c, "output " + std::to_string(i) + " is " + out[i].type().to_string() + ", symbolically " +
+                          type.to_string());
     for (int d = 0; d < type.rank(); ++d) {
       const Dim dim = type.shape[size_t(d)];
       if (dim.to_string().find('?') != std::string::npos) continue;  // known by running only
       const auto value = dim.eval(sizes);
       if (!value.ok() || *value != out[i].dims()[size_t(d)])
-        return wrong(c, "output " + std::to_string(i) + " is " + out[i].type().to_string() + ", symbolically " + type.to_string());
+        return wrong(c, "output " + std::to_string(i) + " is " + out[i].type().to_string() +
+                            ", symbolically " + type.to_string());
     }
   }
   return {};
 }
 
-/// Every size of a random input becomes a symbol, equal sizes the same one; 0 and 1 stay, since they mean something.
+/// Every size of a random input becomes a symbol, equal sizes the same one; 0 and 1 stay, since they mean
+/// something.
 Status check_symbolic_twin(const Case& c, const Instance& run, const Tensors& out) {
   Types symbolic = run.types;
   Bindings sizes = run.sizes;
@@ -72,7 +75,9 @@ Types declared_types(const Case& c) {
 
 Status check_expected(const Case& c, const Tensors& out) {
   if (c.expected.empty()) return {};
-  if (c.expected.size() != out.size()) return wrong(c, "has " + std::to_string(out.size()) + " outputs, expected " + std::to_string(c.expected.size()));
+  if (c.expected.size() != out.size())
+    return wrong(
+        c, "has " + std::to_string(out.size()) + " outputs, expected " + std::to_string(c.expected.size()));
   for (size_t i = 0; i < out.size(); ++i)
     if (Status s = compare(out[i], c.expected[i], tolerance_of(c, out[i].dtype())); !s.ok())
       return wrong(c, "output " + std::to_string(i) + " " + s.message());
@@ -85,7 +90,8 @@ std::vector<DType> variants_of(const Case& c) {
   return {DType::f32, DType::f16, DType::bf16};
 }
 
-/// f32, f16 and bf16 against f64 on the same inputs. An op may refuse a type, unless it is elementwise or the line names it.
+/// f32, f16 and bf16 against f64 on the same inputs. An op may refuse a type, unless it is elementwise or the
+/// line names it.
 Status check_variants(const Case& c, const Bindings& sizes, int& compared) {
   for (const DType variant : variants_of(c)) {
     if (variant == DType::f64) continue;
@@ -93,7 +99,8 @@ Status check_variants(const Case& c, const Bindings& sizes, int& compared) {
     const bool must_work = !c.types.empty() || variant == DType::f32 || c.op->kind() == OpKind::elementwise;
     if (!must_work && !run.op.infer(run.types).ok()) continue;
     const auto out = evaluate(run);
-    if (!out.ok()) return wrong(c, "does not run in " + std::string(to_string(variant)) + ": " + out.status().message());
+    if (!out.ok())
+      return wrong(c, "does not run in " + std::string(to_string(variant)) + ": " + out.status().message());
     Instance exact = run;
     for (size_t i = 0; i < exact.inputs.size(); ++i) {
       if (c.inputs[i].type.dtype != DType::f32 || is_absent(c.inputs[i].type)) continue;
@@ -115,7 +122,8 @@ Status check_variants(const Case& c, const Bindings& sizes, int& compared) {
 Status check_case(const Case& c, int& compared) {
   if (!c.error.empty()) return check_refusal(c);
   const auto all = combinations(c);
-  if (!c.expected.empty() && all.size() != 1) return wrong(c, "expects known outputs for more than one combination of sizes");
+  if (!c.expected.empty() && all.size() != 1)
+    return wrong(c, "expects known outputs for more than one combination of sizes");
   for (const Bindings& sizes : all) {
     auto run = make_instance(c, sizes, DType::f32);
     if (!run.ok()) return wrong(c, run.status().message());
@@ -179,7 +187,8 @@ TEST(CaseRunner, FindsWrongAnswers) {
   EXPECT_TRUE(finds("add f32[2]{1, 2} f32[2]{3, 4} => f32[2] {4, 6.01}", "element 1 is 6, expected 6.01"));
   EXPECT_TRUE(finds("add i32[2]{1, 2} i32[2]{3, 4} => i32[2] {4, 7}", "expected i32[2] {4, 7}"));
   EXPECT_TRUE(finds("add f32[2]{1, 2} f32[2]{3, 4} => f32[1, 2] {4, 6}", "expected f32[1, 2]"));
-  EXPECT_TRUE(finds("add f32[2]{1, 2} f32[2]{3, 4} => f32[2] {4, 6} f32[2] {4, 6}", "has 1 outputs, expected 2"));
+  EXPECT_TRUE(
+      finds("add f32[2]{1, 2} f32[2]{3, 4} => f32[2] {4, 6} f32[2] {4, 6}", "has 1 outputs, expected 2"));
 }
 
 TEST(CaseRunner, FindsLooseTolerances) {
@@ -215,7 +224,8 @@ TEST(CaseRunner, RunsEveryCombinationOfSizes) {
 TEST(CaseRunner, RandomInputsDependOnTheLineAlone) {
   const auto c = parse_case("relu f32[50]", ops::table()), same = parse_case("relu f32[50]", ops::table()),
              other = parse_case("relu f32[50] ", ops::table());
-  const auto a = make_instance(*c, {}, DType::f32), b = make_instance(*same, {}, DType::f32), d = make_instance(*other, {}, DType::f32);
+  const auto a = make_instance(*c, {}, DType::f32), b = make_instance(*same, {}, DType::f32),
+             d = make_instance(*other, {}, DType::f32);
   EXPECT_TRUE(a->inputs[0].same_bits(b->inputs[0]));
   EXPECT_FALSE(a->inputs[0].same_bits(d->inputs[0]));
 }

@@ -38,11 +38,12 @@ Dim full_size(const ConvTranspose& op, const Window& window, size_t axis, Dim in
 
 Result<Dim> output_size(const ConvTranspose& op, const Window& window, size_t axis, Dim in) {
   if (!op.output_shape.empty()) return Dim(op.output_shape[axis]);
-  if (op.auto_pad != AutoPad::explicit_pads) return in * window.strides[axis];
-  const Dim size = full_size(op, window, axis, in) - window.begin[axis] - window.end[axis];
-  if (auto known = size.as_int(); known && *known < 0)
+  const Dim full = full_size(op, window, axis, in);
+  const Dim size = op.auto_pad == AutoPad::explicit_pads ? full - window.begin[axis] - window.end[axis]
+                                                         : min(full, in * window.strides[axis]);
+  if (auto known = size.as_int(); known && *known < 1)
     return op_error(op.name, "spatial axis " + std::to_string(axis) + " would have size " +
-                                 std::to_string(*known) + ", expected at least 0");
+                                 std::to_string(*known) + ", expected at least 1");
   return size;
 }
 

@@ -85,12 +85,13 @@ Result<Dim> Window::output_size(size_t axis, Dim input) const {
   const Dim stride = strides[axis];
   if (auto_pad != AutoPad::explicit_pads) return ceil_div(input, stride);
   const Dim padded = input + begin[axis] + end[axis], room = padded - extent(axis);
-  if (auto left = room.as_int(); left && *left < 0)
+  // With ceil_mode a window may reach beyond the padding, but it must begin inside the input or before it.
+  const Dim size = ceil_mode ? min(ceil_div(room, stride) + 1, ceil_div(input + begin[axis], stride))
+                             : floor_div(room, stride) + 1;
+  if (auto known = size.as_int(); known && *known < 1)
     return op_error(op, "the kernel spans " + extent(axis).to_string() + " elements of spatial axis " +
                             std::to_string(axis) + ", the padded input has " + padded.to_string());
-  if (!ceil_mode) return floor_div(room, stride) + 1;
-  // A window must begin inside the input or the padding before it.
-  return min(ceil_div(room, stride) + 1, ceil_div(input + begin[axis], stride));
+  return size;
 }
 
 std::pair<int64_t, int64_t> Window::padding(size_t axis, int64_t input) const {

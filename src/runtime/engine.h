@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "device/device.h"
 #include "plan/engine_file.h"
@@ -13,9 +14,13 @@ struct LoadOptions {
   OpenDevice open_device;
   int variant = -1;  // -1: the best one this machine can run
   bool verify_weights = true;
+  std::optional<Isa> isa;  // what the machine is taken to have; not set: asked
 };
 struct ContextOptions {
   int threads = 0;  // 0: every core the process may use (affinity and cgroup limits asked)
+  /// A loop that wants to run longer is an error: a trip count from a model or an input must not hang the
+  /// program.
+  int64_t most_iterations = int64_t(1) << 24;
 };
 
 class Context;
@@ -48,8 +53,9 @@ struct StepTime {
 class Context {
  public:
   ~Context();
-  /// Checks dtype, rank, fixed dims and the profile; symbols get their values. The tensor shares its memory with the caller:
-  /// filling it again and running needs no new bind. An output may be bound too, to receive the result in place.
+  /// Checks dtype, rank, fixed dims and the profile; symbols get their values. The tensor shares its memory
+  /// with the caller: filling it again and running needs no new bind. An output may be bound too, to receive
+  /// the result in place.
   Status bind(std::string_view name, Tensor tensor);
   /// After every input is bound: the concrete shape an output will have; an error when only the run can tell.
   Result<Dims> output_dims(std::string_view name);

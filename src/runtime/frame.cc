@@ -131,7 +131,8 @@ Result<Tensor> Frame::tensor_of(uint32_t number) {
   if (view.type.dtype == DType::string)
     return Status::error(Code::internal, fmt::format("view {} is of strings that are not there", number));
   RK_TRY(void* const data, address_of(number));
-  if (data == nullptr) return Tensor::make(view.type.dtype, std::move(dims));  // nothing was allocated for no elements
+  if (data == nullptr)
+    return Tensor::make(view.type.dtype, std::move(dims));  // nothing was allocated for no elements
   return Tensor::view(view.type.dtype, std::move(dims), data, nullptr);
 }
 

@@ -200,18 +200,27 @@ Dims LoopState::scan_dims(uint32_t view, const Scan& scan) const {
 Status LoopState::finish() {
   const Step& s = step();
   Tensors outputs;
+  const auto add = [&](uint32_t view, const Dims& dims, void* data,
+                       const std::shared_ptr<void>& owner) -> Status {
+    const DType dtype = outer_.plan_.view(view).type.dtype;
+    RK_CHECK(checked_count(dims).status());
+    RK_TRY(Tensor tensor,
+           data == nullptr ? Tensor::make(dtype, dims) : Tensor::view(dtype, dims, data, owner));
+    outputs.push_back(std::move(tensor));
+    return {};
+  };
   for (size_t k = 0; k < carried_.size(); ++k) {
     Carried& c = carried_[k];
-    const DType dtype = outer_.plan_.view(s.outputs[k]).type.dtype;
     if (c.has_tensor && c.tensor.count() == count_of(c.dims))
       outputs.push_back(c.tensor.reshaped(c.dims));
     else
-      outputs.push_back(Tensor::view(dtype, c.dims, c.data, iteration_ > 0 ? c.current.memory : nullptr));
+      RK_CHECK(add(s.outputs[k], c.dims, c.data, iteration_ > 0 ? c.current.memory : nullptr));
   }
   for (size_t k = 0; k < scans_.size(); ++k) {
     const uint32_t view = s.outputs[carried_.size() + k];
-    outputs.push_back(Tensor::view(outer_.plan_.view(view).type.dtype, scan_dims(view, scans_[k]),
-                                   scans_[k].bytes.data(), scans_[k].bytes.memory));
+    const bool is_empty = scans_[k].used == 0;
+    RK_CHECK(add(view, scan_dims(view, scans_[k]), is_empty ? nullptr : scans_[k].bytes.data(),
+                 scans_[k].bytes.memory));
   }
   return outer_.take_outputs(step_, outputs);
 }

@@ -1,5 +1,6 @@
 // cpu.reference: an op's reference evaluation. Slow and always right; the last resort for every op, and the
-// only kernel of ops whose output sizes depend on data. SPDX-License-Identifier: Apache-2.0
+// only kernel of ops whose output sizes depend on data.
+// SPDX-License-Identifier: Apache-2.0
 //
 // inputs, outputs: the op's own, in its own order; contiguous; absent inputs allowed.
 // scalars: the values of `symbols`, which the op's fields name (a reshape to [N, 64]).
@@ -18,7 +19,7 @@ struct ReferenceParams {
   std::vector<std::string> symbols;
   static constexpr auto fields =
       rekindle::fields("op", &ReferenceParams::op, "op_params", &ReferenceParams::op_params, "makes_outputs",
-                       &ReferenceParams::makes_outputs);
+                       &ReferenceParams::makes_outputs, "symbols", &ReferenceParams::symbols);
 };
 
 }  // namespace rekindle::cpu

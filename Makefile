@@ -47,9 +47,9 @@ define build_and_test
 	ctest --test-dir build/$(1) -j $(JOBS) --output-on-failure --no-tests=error $(2)
 endef
 
-fuzz: setup  ## a minute of fuzzing for each target: make fuzz FUZZ_SECONDS=3600
-	@cmake --preset fuzz >build/fuzz.configure.log 2>&1 || { cat build/fuzz.configure.log; exit 1; }
-	@cmake --build --preset fuzz -j $(JOBS)
+fuzz: setup  ## a minute of fuzzing in all; make fuzz FUZZ_SECONDS=3600 for longer
+	@cmake --preset asan >build/asan.configure.log 2>&1 || { cat build/asan.configure.log; exit 1; }
+	@cmake --build --preset asan -j $(JOBS) --target fuzz_targets
 	@$(PYTHON) tools/run_fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(JOBS)
 
 lint: setup  ## clang-tidy; results are kept by the hash of what they depend on

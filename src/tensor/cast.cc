@@ -43,8 +43,7 @@ bool is_huge(std::string_view text) {
 }
 
 /// "3.14", "+1e8", "-INF", "nan": the words in any case. False when it is something else.
-template <class F>
-bool parse_float(std::string_view text, F& value) {
+template <class F> bool parse_float(std::string_view text, F& value) {
   text = trimmed(text);
   const bool negative = !text.empty() && text[0] == '-';
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
@@ -65,8 +64,7 @@ bool parse_float(std::string_view text, F& value) {
   return true;
 }
 
-template <class T>
-bool parse_element(std::string_view text, T& value) {
+template <class T> bool parse_element(std::string_view text, T& value) {
   if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) {
     return parse_float(text, value);
   } else {
@@ -93,8 +91,7 @@ bool parse_element(std::string_view text, T& value) {
 
 /// Plain notation with as few digits as read back the same, as the standard asks; exponents only where plain
 /// is absurd.
-template <class F>
-std::string float_text(F value) {
+template <class F> std::string float_text(F value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value < 0 ? "-INF" : "INF";
   std::array<char, 64> text;
@@ -104,8 +101,7 @@ std::string float_text(F value) {
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value, format).ptr};
 }
 
-template <class T>
-std::string element_text(T value) {
+template <class T> std::string element_text(T value) {
   if constexpr (is_half_type<T>)
     return float_text(float(value));
   else if constexpr (std::is_floating_point_v<T>)

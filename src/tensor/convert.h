@@ -11,8 +11,7 @@
 
 namespace rekindle {
 
-template <class T>
-inline constexpr bool is_half_type = std::is_same_v<T, f16_t> || std::is_same_v<T, bf16_t>;
+template <class T> inline constexpr bool is_half_type = std::is_same_v<T, f16_t> || std::is_same_v<T, bf16_t>;
 
 /// The float nearest to d towards zero with its last bit set when inexact ("round to odd"): rounding that
 /// again to a type with fewer bits gives what rounding d once would.
@@ -42,8 +41,7 @@ float round_to_odd(I value) {
 /// Rounds towards zero. Out of range, ONNX leaves the result open; here 32- and 64-bit integers saturate and
 /// narrower ones keep the low bits of the 32-bit integer, 0 when that is out of range too (as NumPy on x86
 /// does). NaN gives 0.
-template <class I, class F>
-I float_to_int(F value) {
+template <class I, class F> I float_to_int(F value) {
   const double v = double(value);
   if constexpr (sizeof(I) < 4) {
     return v > -2147483649.0 && v < 2147483648.0 ? static_cast<I>(static_cast<int32_t>(v)) : I(0);
@@ -58,8 +56,7 @@ I float_to_int(F value) {
 }
 
 /// Floats round to nearest even, once; integers keep their low bits; anything but 0 is true (NaN too).
-template <class To, class From>
-To convert(From value) {
+template <class To, class From> To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
     return value;
   } else if constexpr (is_half_type<From>) {

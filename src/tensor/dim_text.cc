@@ -220,8 +220,8 @@ void decode(Decoder& d, Dim& dim) {
   std::string text;
   decode(d, text);
   if (!d.ok()) return;
-  // A plan repeats few dims many times: remembering them saves most of the parsing. A new one stays in the interning table
-  // for good, so it counts as memory that the data take.
+  // A plan repeats few dims many times: remembering them saves most of the parsing. A new one stays in the
+  // interning table for good, so it counts as memory that the data take.
   struct Seen {
     std::string text;
     Dim dim;

@@ -25,9 +25,8 @@ constexpr size_t kMostRank = 64;  // what a decoder accepts
 std::shared_ptr<void> allocate(int64_t bytes) {
   void* block = std::calloc(size_t(bytes) + kAlignment, 1);
   if (block == nullptr) return nullptr;
-  const uintptr_t aligned =
-      (reinterpret_cast<uintptr_t>(block) + kAlignment - 1) & ~uintptr_t(kAlignment - 1);
-  return {reinterpret_cast<void*>(aligned), [block](void*) { std::free(block); }};
+  const size_t to_aligned = -reinterpret_cast<uintptr_t>(block) % kAlignment;
+  return {static_cast<std::byte*>(block) + to_aligned, [block](void*) { std::free(block); }};
 }
 
 /// Bytes of memory in this machine. Linux hands out more than that, page by page, and ends the program when
@@ -105,8 +104,7 @@ Tensor Tensor::view(DType dtype, Dims dims, void* data, std::shared_ptr<const vo
   Tensor t;
   t.dtype_ = dtype;
   t.dims_ = std::move(dims);
-  t.data_ = std::shared_ptr<void>(std::const_pointer_cast<void>(owner), data);
-  if (!owner) t.data_ = std::shared_ptr<void>(data, [](void*) {});
+  t.data_ = std::shared_ptr<void>(std::move(owner), data);  // of another type: it only keeps the memory alive
   return t;
 }
 
@@ -281,6 +279,7 @@ void decode(Decoder& d, Tensor& t) {
   if (uint64_t(bytes) > d.left())
     return d.fail("a tensor " + std::string(to_string(dtype)) + to_string(dims) + " needs " +
                   std::to_string(bytes) + " bytes, but " + std::to_string(d.left()) + " are left");
+  if (!d.charge(size_t(bytes))) return;
   Result<Tensor> made = Tensor::make(dtype, std::move(dims));
   if (!made.ok()) return d.fail(made.status().message());
   d.raw(made->raw(), size_t(bytes));

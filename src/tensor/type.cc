@@ -11,8 +11,7 @@ namespace {
 constexpr size_t kMostDims = 64;  // far above ONNX practice; bounds what a text can ask for
 constexpr int64_t kMostElements = int64_t(1) << 48;
 
-template <class T>
-std::string bracketed(const std::vector<T>& items) {
+template <class T> std::string bracketed(const std::vector<T>& items) {
   std::string text = "[";
   for (size_t i = 0; i < items.size(); ++i) {
     if (i > 0) text += ", ";

@@ -1,5 +1,5 @@
-// Cast between all element types: ONNX's tables for the small floats, brute force for their rounding, the
-// defined results where ONNX leaves them open, strings. SPDX-License-Identifier: Apache-2.0
+// Cast: ONNX's tables for the small floats, their rounding by brute force, all pairs of types, strings.
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -296,6 +296,9 @@ Status PatchApplication::run() {
   return {};
 }
 
-Status Graph::apply(const Patch& patch) { return PatchApplication(*this, patch).run(); }
+Status Graph::apply(const Patch& patch) {
+  RK_ASSERT(&patch.graph() == this, "a patch is applied to another graph than it was made for");
+  return PatchApplication(*this, patch).run();
+}
 
 }  // namespace rekindle

@@ -38,13 +38,11 @@ Result<Mask> make_mask(const Tensor& given, DType computed, const Dims& batch) {
   Mask mask;
   RK_TRY(mask.added, cast(given, computed));
   if (given.dtype() == DType::boolean) {
-    visit_compute_type(computed, [&](auto zero) {
+    visit_float_type(computed, [&](auto zero) {
       using C = decltype(zero);
-      if constexpr (std::is_floating_point_v<C>) {
-        C* values = mask.added.data<C>();
-        for (int64_t i = 0; i < given.count(); ++i)
-          values[i] = values[i] != C(0) ? C(0) : -std::numeric_limits<C>::infinity();
-      }
+      C* values = mask.added.data<C>();
+      for (int64_t i = 0; i < given.count(); ++i)
+        values[i] = values[i] != C(0) ? C(0) : -std::numeric_limits<C>::infinity();
     });
   }
   Dims dims = given.dims();
@@ -182,23 +180,20 @@ Result<Tensors> Attention::evaluate(std::span<const Tensor> in) const {
           std::clamp<int64_t>(offset[0], -kFar, kFar)};
   if (scale == 0) s.scale = 1 / std::sqrt(double(s.depth));
   if (y.count() == 0) return narrow_to(y, in[0].dtype());
-  visit_compute_type(y.dtype(), [&](auto zero) {
+  visit_float_type(y.dtype(), [&](auto zero) {
     using C = decltype(zero);
-    if constexpr (std::is_floating_point_v<C>) {
-      for_each_block<C>(
-          count_of(batch), s.queries, 1,
-          [&](Gemm<C>& gemm, int64_t item, int64_t first, int64_t rows, int64_t, int64_t) {
-            const size_t i = size_t(item);
-            const Block<C> block{
-                operands[0].template data<C>() + items[0][i] * s.queries * s.depth,
-                operands[1].template data<C>() + items[1][i] * s.keys * s.depth,
-                operands[2].template data<C>() + items[2][i] * s.keys * s.width,
-                given ? mask.added.template data<C>() + mask.items[i] * mask.item_size : nullptr,
-                mask,
-                y.template data<C>() + item * s.queries * s.width};
-            attend(gemm, block, s, first, rows);
-          });
-    }
+    for_each_block<C>(count_of(batch), s.queries, 1,
+                      [&](Gemm<C>& gemm, int64_t item, int64_t first, int64_t rows, int64_t, int64_t) {
+                        const size_t i = size_t(item);
+                        const Block<C> block{
+                            operands[0].template data<C>() + items[0][i] * s.queries * s.depth,
+                            operands[1].template data<C>() + items[1][i] * s.keys * s.depth,
+                            operands[2].template data<C>() + items[2][i] * s.keys * s.width,
+                            given ? mask.added.template data<C>() + mask.items[i] * mask.item_size : nullptr,
+                            mask,
+                            y.template data<C>() + item * s.queries * s.width};
+                        attend(gemm, block, s, first, rows);
+                      });
   });
   return narrow_to(y, in[0].dtype());
 }

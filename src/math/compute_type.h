@@ -35,6 +35,11 @@ template <class F> auto visit_compute_type(DType t, F&& visit) {
   }
 }
 
+/// The same for float types, whose compute type is float or double; others are taken as float.
+template <class F> auto visit_float_type(DType t, F&& visit) {
+  return t == DType::f64 ? visit(double{}) : visit(float{});
+}
+
 /// An optional input: null when it is absent or the list ends before it.
 inline const Tensor* optional_input(std::span<const Tensor> in, size_t i) {
   return i < in.size() && !is_absent(in[i]) ? &in[i] : nullptr;

@@ -213,10 +213,7 @@ Result<Tensors> AveragePool::evaluate(std::span<const Tensor> in) const {
     return count > 0 ? sum / double(count) : 0.0;
   };
   const auto itself = [](double x) { return x; };
-  if (p.x.dtype() == DType::f64)
-    sum_pool<double>(p, itself, mean);
-  else
-    sum_pool<float>(p, itself, mean);
+  visit_float_type(p.x.dtype(), [&](auto zero) { sum_pool<decltype(zero)>(p, itself, mean); });
   return narrow_to(p.y, in[0].dtype());
 }
 
@@ -236,10 +233,7 @@ Result<Tensors> LpPool::evaluate(std::span<const Tensor> in) const {
   const auto root = [&](double sum, int64_t, int64_t, int64_t) {
     return power == 1 ? sum : power == 2 ? std::sqrt(sum) : std::pow(sum, 1 / power);
   };
-  if (pooling.x.dtype() == DType::f64)
-    sum_pool<double>(pooling, term, root);
-  else
-    sum_pool<float>(pooling, term, root);
+  visit_float_type(pooling.x.dtype(), [&](auto zero) { sum_pool<decltype(zero)>(pooling, term, root); });
   return narrow_to(pooling.y, in[0].dtype());
 }
 

@@ -3,6 +3,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "plan/plan_dims.h"
 
@@ -29,27 +30,53 @@ PlanDims::PlanDims(const Plan& plan) {
   for (const Binding& b : plan.bindings) add(b.type.shape);
 }
 
+namespace {
+
+struct Axis {
+  int64_t size = 1, stride = 0;
+};
+
+/// Null when no two elements share a place, so that there are never more elements than memory: each stride
+/// must pass over all that the smaller ones reach. Axes of one element do not count.
+const char* check_overlap(std::span<Axis> axes, int64_t& last) {
+  std::sort(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.stride < b.stride; });
+  last = 0;
+  for (const Axis& axis : axes) {
+    if (axis.size == 1) continue;
+    if (axis.stride <= last) return "has elements that overlap";
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(axis.stride, axis.size - 1, &reach) ||
+        __builtin_add_overflow(last, reach, &last))
+      return "has strides that reach too far";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 const char* ViewExtent::measure(DType dtype, std::span<const uint32_t> dims,
                                 std::span<const uint32_t> strides, std::span<const int64_t> values) {
   constexpr int64_t kMost = int64_t(1) << 48;
-  count = 1;
-  int64_t last = 0;  // the element furthest from the start, when there are strides
+  std::array<Axis, kMostRank> axes;
+  if (dims.size() > axes.size()) return "has too many dims";
   bool overflow = false, is_empty = false;
+  count = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
-    const int64_t dim = values[dims[i]];
+    const int64_t dim = values[dims[i]], stride = strides.empty() ? 0 : values[strides[i]];
     if (dim < 0) return "has a negative dim";
-    is_empty |= dim == 0;
-    overflow |= __builtin_mul_overflow(count, std::max<int64_t>(dim, 1), &count) || count >= kMost;
-    if (strides.empty()) continue;
-    const int64_t stride = values[strides[i]];
     if (stride < 0) return "has a negative stride";
-    int64_t reach = 0;
-    overflow |= __builtin_mul_overflow(stride, std::max<int64_t>(dim, 1) - 1, &reach) || reach >= kMost;
-    overflow |= (last += overflow ? 0 : reach) >= kMost;
+    is_empty |= dim == 0;
+    axes[i] = {std::max<int64_t>(dim, 1), stride};
+    overflow |= __builtin_mul_overflow(count, axes[i].size, &count) || count >= kMost;
   }
   if (overflow) return "has 2^48 elements or more";
   if (is_empty) count = 0;
-  bytes = bytes_for(dtype, is_empty ? 0 : strides.empty() ? count : last + 1);
+  bytes = bytes_for(dtype, count);
+  if (strides.empty() || is_empty) return nullptr;
+  int64_t last = 0;  // the element furthest from the start
+  if (const char* why = check_overlap(std::span(axes).first(dims.size()), last)) return why;
+  if (last >= kMost) return "has strides that reach too far";
+  bytes = bytes_for(dtype, last + 1);
   return nullptr;
 }
 

@@ -50,6 +50,8 @@ class PlanDims {
   std::vector<StepNumbers> steps_;
 };
 
+inline constexpr int kMostRank = 32;
+
 /// How many elements and bytes a view touches, from its start, for given dim values.
 struct ViewExtent {
   int64_t count = 0, bytes = 0;

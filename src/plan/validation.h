@@ -23,8 +23,6 @@ struct ValidationScope {
   int depth = 0;
 };
 
-inline constexpr int kMostRank = 32;
-
 /// A name from a file, fit for a message: quoted, control characters replaced, long ones cut.
 std::string quoted(std::string_view name);
 

@@ -229,7 +229,18 @@ const Lie kMemoryLies[] = {
      [](Plan& p) {
        p.views[2].strides = {INT64_MAX, 1};
      },
-     "view 2 has 2^48 elements or more"},
+     "view 2 has strides that reach too far"},
+    {"ViewElementsOverlap", good_plan,
+     [](Plan& p) {
+       p.views[2].strides = {3, 1};
+     },
+     "view 2 has elements that overlap"},
+    {"ViewElementsRepeat", good_plan,
+     [](Plan& p) {  // 2^40 elements in 32 bytes: work without end
+       p.views[2].type.shape = {int64_t(1) << 40, 4};
+       p.views[2].strides = {0, 1};
+     },
+     "view 2 has elements that overlap"},
     {"ViewUnknown", good_plan, [](Plan& p) { p.views[2].type.shape[0] = Dim::unknown(); },
      "view 2 has a dim that nothing defines"},
     {"ViewTooLargeAtTheProfilesMost", dynamic_plan,

@@ -4,6 +4,7 @@
 #include "math/cast.h"         // IWYU pragma: export
 #include "math/conv.h"         // IWYU pragma: export
 #include "math/copy.h"         // IWYU pragma: export
+#include "math/cumulative.h"   // IWYU pragma: export
 #include "math/einsum.h"       // IWYU pragma: export
 #include "math/elementwise.h"  // IWYU pragma: export
 #include "math/matmul.h"       // IWYU pragma: export

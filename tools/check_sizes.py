@@ -21,12 +21,14 @@ CPP = {".h", ".hpp", ".cc", ".cu", ".cuh"}
 NOISE = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'|^[ \t]*\#(?:\\\n|[^\n])*""",
                    re.DOTALL | re.MULTILINE)
 SCOPE = re.compile(r"^(?:template\s*<.*>\s*)?(?:inline\s+)?(?:namespace|class|struct|union|enum|extern)\b", re.DOTALL)
+MACRO_CALL = re.compile(r"^[ \t]*[A-Z][A-Z0-9_]+\([^\n{}]*\)[ \t]*$", re.MULTILINE)  # a line that is one needs no semicolon
 NAME = re.compile(r"([~\w:]+|operator\s*\S+)\s*\(")
 
 
 def cpp_functions(text):
     """Yields (name, first line, lines) of the bodies that open in namespaces and classes."""
     text = NOISE.sub(lambda noise: re.sub(r"[^\n]", " ", noise[0]), text)
+    text = MACRO_CALL.sub(lambda call: ";" + " " * (len(call[0]) - 1), text)
     stack, last = [], None  # what each open brace is: None, or the (name, offset) of a function; the one just closed
     begin = 0               # where the statement that leads up to a brace begins
     for match in re.finditer(r"[{};]", text):

@@ -37,6 +37,15 @@ if(RK_ONEDNN)
   endif()
 endif()
 
+# Compressed .npz members; without it they are refused.
+add_library(rk_zlib INTERFACE)
+add_library(rk::zlib ALIAS rk_zlib)
+find_package(ZLIB QUIET)
+if(ZLIB_FOUND)
+  target_link_libraries(rk_zlib INTERFACE ZLIB::ZLIB)
+  target_compile_definitions(rk_zlib INTERFACE RK_ZLIB)
+endif()
+
 add_library(rk_openmp INTERFACE)
 add_library(rk::openmp ALIAS rk_openmp)
 if(RK_OPENMP)

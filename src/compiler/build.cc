@@ -75,9 +75,7 @@ void report_memory(const Plan& plan, CompileReport& report) {
 Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptions& options) {
   Compiled compiled;
   compiled.report.nodes_imported = int(graph.node_count());
-  if (options.keep_ir) {
-    RK_TRY(compiled.ir, graph_bytes(graph));
-  }
+  if (options.keep_ir) compiled.ir = graph_bytes(graph);
   const auto start = std::chrono::steady_clock::now();
   PassContext passes;
   passes.target = options.target;

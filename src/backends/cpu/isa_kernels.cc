@@ -17,6 +17,7 @@ namespace rekindle::cpu {
     return baseline::kernels();     \
   }
 RK_CHOOSE(ProgramKernels, program_kernels)
+RK_CHOOSE(TileKernels, tile_kernels)
 #undef RK_CHOOSE
 
 }  // namespace rekindle::cpu

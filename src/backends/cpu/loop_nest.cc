@@ -36,10 +36,10 @@ Result<Dims> broadcast_strides(const ArgShape& arg, const Dims& dims) {
   return out;
 }
 
-Result<LoopNest> LoopNest::make(Dims dims, std::vector<Dims> strides) {
+Result<LoopNest> LoopNest::make(const Dims& dims, const std::vector<Dims>& strides, bool sorted) {
   std::vector<size_t> order(dims.size());
   std::iota(order.begin(), order.end(), size_t(0));
-  if (!strides.empty())
+  if (sorted && !strides.empty())
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return strides[0][a] > strides[0][b]; });
   LoopNest nest;

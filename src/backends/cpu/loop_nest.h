@@ -22,9 +22,9 @@ struct LoopNest {
   Dims dims;
   std::vector<Dims> strides;  // one a operand
 
-  /// Sorts by the first operand's strides, largest first, drops loops of one step and merges neighbours that
-  /// every operand crosses evenly. Error past kMostLoops.
-  static Result<LoopNest> make(Dims dims, std::vector<Dims> strides);
+  /// Drops loops of one step and merges neighbours that every operand crosses evenly; `sorted` first puts the
+  /// loops in the order of the first operand's strides, largest first. Error past kMostLoops.
+  static Result<LoopNest> make(const Dims& dims, const std::vector<Dims>& strides, bool sorted = true);
   size_t depth() const { return dims.size(); }
   /// Iterations of the outer `count` loops.
   int64_t iterations(size_t count) const;

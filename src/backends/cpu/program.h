@@ -1,5 +1,5 @@
-// A fused chain or tree of elementwise ops as data: run block by block over data in L1, alone or as the tail
-// of another kernel (a GEMM, a convolution, a normalisation). SPDX-License-Identifier: Apache-2.0
+// A fused chain or tree of elementwise ops as data, run block by block over data in L1, alone or as a tail.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
 #include <span>

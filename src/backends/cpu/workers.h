@@ -1,5 +1,6 @@
 // Splitting work among the threads of a launch so that each has a number, and with it scratch memory of its
-// own. SPDX-License-Identifier: Apache-2.0
+// own.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Every formula on Vec against the same formula on double: no worse than 8 ulp or twice the error of the
-// float formula. SPDX-License-Identifier: Apache-2.0
+// float formula.
+// SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <limits>
 

@@ -1,5 +1,6 @@
 // What each instruction-set level provides: tables of functions on plain pointers, filled by the files of
-// this folder. SPDX-License-Identifier: Apache-2.0
+// this folder.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
 
@@ -35,15 +36,45 @@ struct ProgramKernels {
   Narrow narrow[kDTypeCount] = {};
 };
 
+/// One tile of a contraction: `height` rows by some vectors of columns, kept in registers.
+///   c[i][j] = clip(start[i][j] + sum over t < taps, p < k of rows[t*height + i][a_offset + p] * b[t*k +
+///   p][j] + addend[i][j])
+struct TileJob {
+  const float* const* rows = nullptr;  // a pointer for each tap and row
+  int64_t taps = 1, k = 0, a_offset = 0;
+  const float* b = nullptr;
+  int64_t b_step = 0;            // floats from one k to the next
+  const float* start = nullptr;  // null: zeros. A step of 0 repeats one row: a bias
+  int64_t start_step = 0;
+  const float* addend = nullptr;  // null: none
+  int64_t addend_step = 0;
+  float* c = nullptr;
+  int64_t c_step = 0;
+  int64_t columns = 0;  // of start, addend and c; b has whole vectors
+  bool clips = false;
+  float low = 0, high = 0;
+};
+using TileKernel = void (*)(const TileJob& job);
+
+inline constexpr int kMostTileVectors = 4, kMostTileHeight = 12;
+struct TileKernels {
+  int width = 0;                          // floats in a vector
+  int most_vectors = 0;                   // columns of the widest tile, in vectors
+  int height[kMostTileVectors + 1] = {};  // the tallest tile of each width
+  TileKernel run[kMostTileVectors + 1][kMostTileHeight + 1] = {};
+};
+
 #define RK_ISA_LEVELS(visit) visit(baseline) visit(avx2) visit(avx512)
 
 #define RK_DECLARE(level)                  \
   namespace level {                        \
   const ProgramKernels& program_kernels(); \
+  const TileKernels& tile_kernels();       \
   }
 RK_ISA_LEVELS(RK_DECLARE)
 #undef RK_DECLARE
 
 const ProgramKernels& program_kernels(Isa isa);
+const TileKernels& tile_kernels(Isa isa);
 
 }  // namespace rekindle::cpu

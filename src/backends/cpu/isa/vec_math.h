@@ -1,5 +1,5 @@
-// exp, log, tanh, erf and the other functions formulas call, on Vec: within 4 ulp of the exact value, NaN and
-// infinities as the C functions have them. SPDX-License-Identifier: Apache-2.0
+// The functions formulas call, on Vec: within 4 ulp of the exact value, NaN and infinities as C has them.
+// SPDX-License-Identifier: Apache-2.0
 //
 // Each reduces its argument to a short interval and evaluates a polynomial whose coefficients minimise the
 // largest relative error there (Lawson's iteration). The rare functions call the C library lane by lane.

@@ -225,7 +225,7 @@ class PointwiseKernel final : public Kernel {
       RK_CHECK(add(out));
     }
     for (const ArgShape& in : shapes.inputs) RK_CHECK(add(in));
-    RK_TRY(plan.nest, LoopNest::make(dims, std::move(strides)));
+    RK_TRY(plan.nest, LoopNest::make(dims, strides));
     choose_paths(plan, shapes.threads);
     return plan;
   }

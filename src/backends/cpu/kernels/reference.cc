@@ -130,7 +130,8 @@ class ReferenceKernel final : public Kernel {
     return std::unique_ptr<Launch>(std::make_unique<ReferenceLaunch>(std::move(op), shapes));
   }
   bool makes_outputs() const override { return params_.makes_outputs; }
-  Result<Tensors> make_outputs(std::span<const Tensor> inputs, std::span<const int64_t> scalars) const override {
+  Result<Tensors> make_outputs(std::span<const Tensor> inputs,
+                               std::span<const int64_t> scalars) const override {
     Types types;
     for (const Tensor& in : inputs) types.push_back(is_absent(in) ? absent_type() : in.type());
     RK_TRY(auto op, with_sizes(scalars));
@@ -141,8 +142,9 @@ class ReferenceKernel final : public Kernel {
  private:
   Result<std::shared_ptr<const Reference>> with_sizes(std::span<const int64_t> scalars) const {
     if (scalars.size() != params_.symbols.size())
-      return Status::error(Code::invalid_argument, "a reference kernel got " + std::to_string(scalars.size()) +
-                                                       " scalars, expected " + std::to_string(params_.symbols.size()));
+      return Status::error(Code::invalid_argument,
+                           "a reference kernel got " + std::to_string(scalars.size()) +
+                               " scalars, expected " + std::to_string(params_.symbols.size()));
     if (scalars.empty()) return op_;
     DimMap values;
     for (size_t i = 0; i < scalars.size(); ++i) values[params_.symbols[i]] = scalars[i];

@@ -1,5 +1,5 @@
-// What happens to a matrix a kernel makes: the program behind a product, run in registers or over tiles in
-// L1. SPDX-License-Identifier: Apache-2.0
+// What happens to a matrix a kernel makes: the program behind a product, in registers or over tiles.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <vector>
 

@@ -208,7 +208,7 @@ Result<Tensors> DynamicQuantizeLinear::evaluate(std::span<const Tensor> in) cons
   RK_CHECK(infer_tensors(*this, in).status());
   float low = 0, high = 0;
   for (float x : in[0].values<float>()) low = std::min(low, x), high = std::max(high, x);
-  const float scale = (high == low ? 1.0F : high - low) / 255.0F;
+  const float scale = high == low ? 1.0F : (high - low) / 255.0F;
   const float zero_point = std::nearbyint(std::clamp(0.0F - low / scale, 0.0F, 255.0F));
   RK_TRY(Tensor y, make_tensor(name, DType::u8, in[0].dims()));
   for (int64_t i = 0; i < y.count(); ++i)

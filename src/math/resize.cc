@@ -72,7 +72,7 @@ void keep_aspect_ratio(const Resize& op, std::vector<ResizedAxis>& axes) {
         op.keep_aspect_ratio == AspectRatio::not_larger ? std::min(scale, a.scale) : std::max(scale, a.scale);
   for (ResizedAxis& a : axes) {
     a.scale = scale;
-    a.out = int64_t(std::min(std::floor(double(scale) * double(a.in) + 0.5), 0x1p48));
+    a.out = int64_t(std::min(std::floor(scale * float(a.in) + 0.5F), 0x1p48F));
   }
 }
 

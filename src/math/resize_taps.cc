@@ -39,7 +39,7 @@ float nearest(NearestMode mode, float x) {
     case NearestMode::round_prefer_floor:
       return std::ceil(x - 0.5F);
     case NearestMode::round_prefer_ceil:
-      return std::floor(x + 0.5F);
+      return std::round(x);  // x + 0.5 could itself round up
     case NearestMode::floor:
       return std::floor(x);
     case NearestMode::ceil:

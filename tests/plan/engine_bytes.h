@@ -94,9 +94,8 @@ inline void seal(std::string& file) {
 }
 
 /// Another content for one section; what follows moves.
-inline std::string with_section(const std::string& file, std::string_view tag, const std::string& content) {
+inline std::string with_section(const std::string& file, size_t changed, const std::string& content) {
   using namespace engine_format;
-  const size_t changed = section_index(file, tag);
   Header header = header_of(file);
   std::string out = file.substr(0, sizeof(Header) + header.section_count * sizeof(Section));
   for (size_t i = 0; i < header.section_count; ++i) {
@@ -111,6 +110,10 @@ inline std::string with_section(const std::string& file, std::string_view tag, c
   set_header(out, header);
   seal(out);
   return out;
+}
+
+inline std::string with_section(const std::string& file, std::string_view tag, const std::string& content) {
+  return with_section(file, section_index(file, tag), content);
 }
 
 inline Result<EngineFile> open_text(const std::string& file, const OpenOptions& options = {}) {

@@ -3,4 +3,5 @@
 #pragma once
 #include "math/all.h"  // IWYU pragma: export
 #include "ops/if.h"
+#include "ops/loop.h"
 #include "ops/region.h"

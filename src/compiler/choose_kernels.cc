@@ -33,7 +33,7 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
     const Node& node = graph[n];
     if (is_view(node)) {
       nodes[n].role = Role::view;
-    } else if (node.op.is<ops::Concat>() && bits_of(graph[node.outputs[0]].type.dtype) >= 8) {
+    } else if (node.op.is<ops::Concat>() && (graph[node.outputs[0]].type.dtype == DType::f32 || graph[node.outputs[0]].type.dtype == DType::boolean)) {
       nodes[n].role = Role::concat;
     } else if (node.op.is<ops::If>()) {
       nodes[n].role = Role::branch;

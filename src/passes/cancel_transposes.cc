@@ -159,18 +159,18 @@ class TransposeMover {
       if (is_given_up(v)) --balance;
       return std::optional(graph_.producer(v)->inputs[0]);
     }
-    const TensorType& type = graph_[v].type;
+    const TensorType type = graph_[v].type;
+    const bool is_constant = graph_.constant(v) != nullptr;
     if (type.count().is(1) && type.rank() == 0) return std::optional(v);
     if (size_t(type.rank()) < p.size()) {  // broadcasts from the right: give it all the dims, then turn it
-      if (!graph_.constant(v)) return std::optional<ValueId>();
+      if (!is_constant) return std::optional<ValueId>();
       Shape full(p.size() - type.shape.size(), Dim(1));
       full.insert(full.end(), type.shape.begin(), type.shape.end());
       RK_TRY(v, patch.add1(ops::Reshape{full}, {v}));
     }
     if (size_t(patch.type(v).rank()) != p.size()) return std::optional<ValueId>();
-    if (!graph_.constant(v) && !only_moves_ones(inverse(p), patch.type(v).shape) && !patch.constant(v) &&
-        patch.type(v).shape == shape)
-      ++balance;
+    // A new transpose: free on a constant, which is folded, and where it only moves ones; small next to the result otherwise.
+    if (!is_constant && !only_moves_ones(inverse(p), patch.type(v).shape) && patch.type(v).shape == shape) ++balance;
     RK_TRY(ValueId back, patch.add1(ops::Transpose{inverse(p)}, {v}));
     return std::optional(back);
   }

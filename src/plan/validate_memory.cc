@@ -140,7 +140,8 @@ Status PlanValidation::check_view_fits(uint32_t number, size_t sample) const {
   if (const char* why = extent.measure(view.type.dtype, dims, strides, values)) return bad_plan("{}", why);
   const int64_t offset = values[at];
   if (offset < 0 || offset > kMostBytes) return bad_plan("begins at {}, expected 0 or more", offset);
-  if (buffer_of(view).place != Place::value && offset + extent.bytes > values[bytes])
+  // A view of nothing (some dim is 0) touches nothing, wherever it begins.
+  if (buffer_of(view).place != Place::value && extent.bytes > 0 && offset + extent.bytes > values[bytes])
     return bad_plan("takes {} bytes at {}, its buffer {} has {}", extent.bytes, offset, view.buffer,
                     values[bytes]);
   return {};

@@ -152,7 +152,7 @@ Status Frame::measure_views(uint32_t level, Prepared& prepared) {
     const int64_t offset = values_[plan_.dims.view_offset(v)];
     const bool is_sized = plan_.buffers[view.buffer].source != Source::made;
     const int64_t bytes = is_sized ? values_[plan_.dims.buffer_bytes(view.buffer)] : kMostBytes;
-    if (offset < 0 || offset > bytes || extent.bytes > bytes - offset)
+    if (offset < 0 || (extent.bytes > 0 && (offset > bytes || extent.bytes > bytes - offset)))
       return wrong(fmt::format("view {} of type {} takes {} bytes at {}, its buffer has {}", v,
                                view.type.to_string(), extent.bytes, offset, bytes));
     prepared.extents.push_back(extent.bytes);

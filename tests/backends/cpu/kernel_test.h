@@ -67,7 +67,7 @@ struct TestArg {
 
 /// Runs a kernel once with guarded workspace; the outputs' tensors are written. Fails the test on any error.
 inline Status launch(const std::string& name, const std::string& params, Isa isa, std::vector<TestArg> inputs,
-                     std::vector<TestArg> outputs, int threads = 2, int runs = 1) {
+                     std::vector<TestArg> outputs, int threads = 2, int runs = 1, const Dims& scalars = {}) {
   auto device = open_cpu(isa);
   RK_TRY(auto kernel, device->load(KernelImage{name, {}, params, 0, 0}, {}));
   std::vector<ArgShape> in, out;
@@ -79,7 +79,7 @@ inline Status launch(const std::string& name, const std::string& params, Isa isa
     constants.push_back(a.constant ? a.data() : nullptr);
   }
   for (TestArg& a : outputs) out.push_back(a.shape()), out_data.push_back(a.data());
-  LaunchShapes shapes{in, out, {}, {}, threads, constants};
+  LaunchShapes shapes{in, out, {}, scalars, threads, constants};
   RK_TRY(auto ready, kernel->prepare(shapes));
   const int64_t bytes = ready->workspace_bytes();
   constexpr int64_t kGuard = 256;

@@ -7,6 +7,9 @@ namespace rekindle::cpu {
 std::span<const Tactic* const> tactics() {
   static const Tactic* const list[] = {
       &pointwise_tactic(),
+      &copy_tactic(),
+      &pad_tactic(),
+      &tile_tactic(),
       &reference_tactic(),  // always right, never fast: ends the table so that every op has an implementation
   };
   return list;

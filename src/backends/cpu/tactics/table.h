@@ -11,6 +11,9 @@ std::span<const Tactic* const> tactics();
 
 // One function a file of this folder.
 const Tactic& pointwise_tactic();
+const Tactic& copy_tactic();
+const Tactic& pad_tactic();
+const Tactic& tile_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

@@ -83,7 +83,8 @@ Result<Slice> resolve_inputs(const Slice& given, std::span<const Tensor> in) {
       start = std::clamp<int64_t>(start, 0, dim), end = std::clamp<int64_t>(end, 0, dim);
       end = std::max(start, end);
     } else {
-      start = std::clamp<int64_t>(start, -1, dim - 1), end = std::clamp<int64_t>(end, -1, dim - 1);
+      start = std::min<int64_t>(std::max<int64_t>(start, 0), dim - 1),
+      end = std::clamp<int64_t>(end, -1, dim - 1);
       end = std::min(start, end);
     }
     slice.starts.push_back(start), slice.ends.push_back(end);

@@ -162,6 +162,10 @@ TEST(Slice, RunTimeInputsAreClamped) {
   EXPECT_TENSOR(run(Slice{}, {x, i64s({4}), i64s({0}), i64s({-1}), i64s({INT64_MIN})}),
                 Tensor::of<float>({1}, {4}));
   EXPECT_TENSOR(run(Slice{}, {x, i64s({4}), i64s({2})}), counting({0}));
+  // Going back, ONNX clamps a start before the first element to it, which NumPy does not.
+  EXPECT_TENSOR(run(Slice{}, {x, i64s({-9}), i64s({-9}), i64s({0}), i64s({-1})}),
+                Tensor::of<float>({1}, {0}));
+  EXPECT_TENSOR(run(Slice{}, {x, i64s({4}), i64s({INT64_MAX}), i64s({0}), i64s({-1})}), counting({0}));
   EXPECT_TENSOR(run(Slice{{1}, {}, {}, {}}, {counting({2, 3}), i64s({1}), i64s({2})}),
                 Tensor::of<float>({2, 1}, {1, 4}));
   EXPECT_TENSOR(run(Slice{}, {counting({0}), i64s({3}), i64s({-9}), Tensor(), i64s({-1})}), counting({0}));

@@ -1,5 +1,6 @@
 // einsum as a sequence of matrix products: diagonals and lonely letters first, then pairs of operands, the
-// pair that leaves the least behind before others. SPDX-License-Identifier: Apache-2.0
+// pair that leaves the least behind before others.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/einsum.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // The grammar: term ("," term)* ["->" term], a term being letters with at most one "..." among them; blanks
-// mean nothing. SPDX-License-Identifier: Apache-2.0
+// mean nothing.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/einsum_equation.h"
 
 #include <algorithm>

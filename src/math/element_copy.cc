@@ -1,5 +1,6 @@
 // Strided copies: dims that walk memory evenly are merged first, so most copies end as a few long memcpy
-// calls. SPDX-License-Identifier: Apache-2.0
+// calls.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/element_copy.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // Types and the walk over time of recurrent layers. Everything is computed in double and rounded once, on
-// output. SPDX-License-Identifier: Apache-2.0
+// output.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/recurrent.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // What rnn, gru and lstm share: shapes, weights as rows that add up, and the walk over directions, sequences
-// and steps. SPDX-License-Identifier: Apache-2.0
+// and steps.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <functional>
 

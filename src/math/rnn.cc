@@ -1,5 +1,6 @@
 // The cells of rnn, gru and lstm: what one step does with the sums of its gates. Equations as in the ONNX
-// operators. SPDX-License-Identifier: Apache-2.0
+// operators.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/rnn.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // unique: slices are sorted by content, equal ones become groups, and the groups are put in the order asked
-// for. SPDX-License-Identifier: Apache-2.0
+// for.
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
 #include <numeric>

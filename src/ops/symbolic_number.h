@@ -1,5 +1,6 @@
 // Numbers in shape arithmetic: an integer, a symbolic size, or such a size over an integer, as in floor(H *
-// 0.5). SPDX-License-Identifier: Apache-2.0
+// 0.5).
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <optional>
 

@@ -1,5 +1,6 @@
 // Following contents through ops. Constants run through the op itself; ops that only move elements run on
-// element numbers; arithmetic goes element by element. SPDX-License-Identifier: Apache-2.0
+// element numbers; arithmetic goes element by element.
+// SPDX-License-Identifier: Apache-2.0
 #include "ops/symbolic_value.h"
 
 #include <algorithm>

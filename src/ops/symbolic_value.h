@@ -1,5 +1,6 @@
 // The contents of small integer tensors as far as they are known at build: what makes Shape, Gather, Concat
-// and Reshape chains vanish into dims. SPDX-License-Identifier: Apache-2.0
+// and Reshape chains vanish into dims.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <optional>
 #include <span>

@@ -1,5 +1,6 @@
 // Running one op struct on tensors in tests: types are inferred first, as a graph does it, and compared with
-// what comes out. SPDX-License-Identifier: Apache-2.0
+// what comes out.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // scatter_elements and scatter_nd: known answers, reductions in every kind of type, indices that point
-// outside. SPDX-License-Identifier: Apache-2.0
+// outside.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/scatter.h"
 
 #include <cmath>

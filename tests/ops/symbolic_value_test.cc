@@ -1,5 +1,6 @@
 // Shape arithmetic as exporters write it ends up as dims; and whatever is claimed to be known is what running
-// gives. SPDX-License-Identifier: Apache-2.0
+// gives.
+// SPDX-License-Identifier: Apache-2.0
 #include "ops/symbolic_value.h"
 
 #include <gtest/gtest.h>

@@ -13,6 +13,7 @@
 
 #include "backends/cpu/panels.h"
 #include "backends/cpu/tail.h"
+#include "backends/cpu/workers.h"
 
 namespace rekindle::cpu {
 
@@ -68,6 +69,27 @@ struct Grid {
 };
 /// As many workers as the work deserves: a share below a few microseconds is not worth waking a thread.
 int contraction_workers(double multiply_adds, int threads);
+
+/// Calls body(worker, outer, share) for every part of outer positions first … last-1 with m rows each, all
+/// workers at once.
+template <class F>
+void run_grid(const Grid& grid, const Contraction& c, int64_t m, int64_t first, int64_t last, F&& body) {
+  const int64_t tiles = (m + c.tile_height - 1) / c.tile_height, all = tiles * (last - first);
+  run_workers(grid.rows * grid.columns, [&](int worker) {
+    const int64_t row = worker / grid.columns, column = worker % grid.columns;
+    const int64_t begin = all * row / grid.rows, end = all * (row + 1) / grid.rows;
+    Share share;
+    share.first_panel = c.panels.count * column / grid.columns;
+    share.last_panel = c.panels.count * (column + 1) / grid.columns;
+    for (int64_t t = begin; t < end;) {
+      const int64_t outer = t / tiles, from = t - outer * tiles, to = std::min(tiles, from + end - t);
+      share.first_row = m * from / tiles;
+      share.last_row = m * to / tiles;
+      body(worker, first + outer, share);
+      t += to - from;
+    }
+  });
+}
 
 /// One share on its way: what the tiles of a block have in common.
 class ShareLoop {

@@ -18,6 +18,7 @@ namespace rekindle::cpu {
   }
 RK_CHOOSE(ProgramKernels, program_kernels)
 RK_CHOOSE(TileKernels, tile_kernels)
+RK_CHOOSE(DepthwiseKernels, depthwise_kernels)
 #undef RK_CHOOSE
 
 }  // namespace rekindle::cpu

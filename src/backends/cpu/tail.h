@@ -32,6 +32,17 @@ class Tail {
 
   Frame frame(void* const* outputs, const void* const* operands, const LoopPosition& at) const;
 
+  /// Starts the frame at another column: the channels of a group.
+  void move_columns(Frame& frame, int64_t columns) const {
+    for (size_t i = 0; i < sides_.size(); ++i) {
+      const int64_t bytes = columns * sides_[i].column_step * sides_[i].bytes;
+      if (i < output_count_)
+        frame.outputs[i] += bytes;
+      else
+        frame.operands[i - output_count_] += bytes;
+    }
+  }
+
   /// True when a tile kernel does everything: set() then fills its job.
   bool in_registers() const { return in_registers_; }
   void set(TileJob& job, const Frame& frame, int64_t row, int64_t column) const {

@@ -64,17 +64,43 @@ struct TileKernels {
   TileKernel run[kMostTileVectors + 1][kMostTileHeight + 1] = {};
 };
 
+/// Some pixels of one output row of a depthwise convolution, channels last.
+///   out[x][c] = clip(bias[c] + sum over ky, kx of in[ky][x*stride + kx*dilation - begin][c] *
+///   weights[ky][kx][c] + addend[x][c])
+struct DepthwiseJob {
+  const float* in = nullptr;             // the row under ky = first_ky, pixel 0
+  int64_t in_row_step = 0, in_step = 0;  // to the row under the next ky, to the next pixel; floats
+  int64_t in_width = 0;
+  int64_t first_ky = 0, last_ky = 0;  // kernel rows inside the image
+  int64_t kernel_width = 1, stride = 1, dilation = 1, begin = 0;
+  int64_t first_x = 0, last_x = 0;  // output pixels to make
+  int64_t channels = 0;
+  const float* weights = nullptr;  // [kernel height][kernel width][channels]
+  const float* bias = nullptr;     // null: zeros
+  const float* addend = nullptr;   // of pixel first_x; null: none
+  int64_t addend_step = 0;
+  float* out = nullptr;  // pixel first_x
+  int64_t out_step = 0;
+  bool clips = false;
+  float low = 0, high = 0;
+};
+struct DepthwiseKernels {
+  void (*run)(const DepthwiseJob& job) = nullptr;
+};
+
 #define RK_ISA_LEVELS(visit) visit(baseline) visit(avx2) visit(avx512)
 
-#define RK_DECLARE(level)                  \
-  namespace level {                        \
-  const ProgramKernels& program_kernels(); \
-  const TileKernels& tile_kernels();       \
+#define RK_DECLARE(level)                      \
+  namespace level {                            \
+  const ProgramKernels& program_kernels();     \
+  const TileKernels& tile_kernels();           \
+  const DepthwiseKernels& depthwise_kernels(); \
   }
 RK_ISA_LEVELS(RK_DECLARE)
 #undef RK_DECLARE
 
 const ProgramKernels& program_kernels(Isa isa);
 const TileKernels& tile_kernels(Isa isa);
+const DepthwiseKernels& depthwise_kernels(Isa isa);
 
 }  // namespace rekindle::cpu

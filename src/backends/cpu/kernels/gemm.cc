@@ -80,7 +80,7 @@ class GemmLaunch final : public Launch {
         [[fallthrough]];
       case Source::weights:
       case Source::as_is:
-        run_grid(call, 0, p_.outer);
+        run_together(call, 0, p_.outer);
         break;
       case Source::batched:
         if (p_.packs_alone())
@@ -136,24 +136,11 @@ class GemmLaunch final : public Launch {
   }
 
   /// All workers on outer positions first … last-1, with a B that is the same for all or lies as it is.
-  void run_grid(const Call& call, int64_t first, int64_t last) const {
-    const int64_t tiles = p_.tiles(), all = tiles * (last - first), panels = p_.c.panels.count;
-    run_workers(p_.grid.rows * p_.grid.columns, [&](int w) {
-      const int64_t wr = w / p_.grid.columns, wc = w % p_.grid.columns;
-      const int64_t begin = all * wr / p_.grid.rows, end = all * (wr + 1) / p_.grid.rows;
-      Share share;
-      share.first_panel = panels * wc / p_.grid.columns;
-      share.last_panel = panels * (wc + 1) / p_.grid.columns;
-      for (int64_t t = begin; t < end;) {
-        const int64_t o = t / tiles, from = t - o * tiles, to = std::min(tiles, from + end - t);
-        share.first_row = p_.m * from / tiles;
-        share.last_row = p_.m * to / tiles;
-        const bool as_is = p_.source == Source::as_is;
-        const RightSide b{call.b + (as_is ? position(first + o).offset(p_.b.place) : 0), !as_is,
-                          p_.b.row_step};
-        run_rows(call, first + o, b, share, w);
-        t += to - from;
-      }
+  void run_together(const Call& call, int64_t first, int64_t last) const {
+    const bool as_is = p_.source == Source::as_is;
+    run_grid(p_.grid, p_.c, p_.m, first, last, [&](int worker, int64_t outer, const Share& share) {
+      const int64_t offset = as_is ? position(outer).offset(p_.b.place) : 0;
+      run_rows(call, outer, {call.b + offset, !as_is, p_.b.row_step}, share, worker);
     });
   }
 
@@ -174,7 +161,7 @@ class GemmLaunch final : public Launch {
     one.b = reinterpret_cast<const float*>(call.b_buffers);
     for (int64_t o = 0; o < p_.outer; ++o) {
       pack_together(call.b + position(o).offset(p_.b.place), reinterpret_cast<float*>(call.b_buffers));
-      run_grid(one, o, o + 1);
+      run_together(one, o, o + 1);
     }
   }
 

@@ -182,7 +182,7 @@ Result<Tensors> Attention::evaluate(std::span<const Tensor> in) const {
   if (y.count() == 0) return narrow_to(y, in[0].dtype());
   visit_float_type(y.dtype(), [&](auto zero) {
     using C = decltype(zero);
-    for_each_block<C>(count_of(batch), s.queries, 1,
+    for_each_block<C>(count_of(batch), s.queries, 1, s.keys * (s.depth + s.width),
                       [&](Gemm<C>& gemm, int64_t item, int64_t first, int64_t rows, int64_t, int64_t) {
                         const size_t i = size_t(item);
                         const Block<C> block{

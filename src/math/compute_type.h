@@ -1,6 +1,8 @@
 // The few types references compute in, so that a loop is compiled four times and not thirteen: narrow inputs
 // are widened whole, results narrowed back. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
+
 #include "math/op_checks.h"
 
 namespace rekindle {
@@ -19,6 +21,10 @@ inline Result<Tensors> narrow_to(const Tensor& computed, DType to) {
   RK_TRY(Tensor y, narrow(computed, to));
   return Tensors{std::move(y)};
 }
+
+/// How many items of `work` simple operations each are worth waking a thread for: the grain of a
+/// parallel_for.
+inline int64_t grain_of(int64_t work) { return 1 + (int64_t(1) << 18) / std::max<int64_t>(1, work); }
 
 /// Calls visit(T{}) with the compute type of a dtype and returns its Result; T is float, double, int64_t or
 /// uint64_t.

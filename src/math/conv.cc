@@ -60,7 +60,7 @@ void convolve(const C* x, const C* w, const C* bias, C* y, int64_t items, int64_
   const Patches<C> patches(sweep);
   const int64_t rows = out_channels / group, depth = in_channels / group * sweep.taps(),
                 columns = sweep.out_count();
-  for_each_block<C>(items * group, rows, columns,
+  for_each_block<C>(items * group, rows, columns, depth,
                     [&](Gemm<C>& gemm, int64_t item, int64_t m0, int64_t m, int64_t n0, int64_t n) {
                       const C* input = x + item * (in_channels / group) * sweep.in_count();
                       const int64_t first = item % group * rows;  // the group's first output channel

@@ -26,8 +26,8 @@ struct Conv {
 };
 
 /// (x, w[C, O/group, spatial…], bias?)  Each x[n, c, p] adds its multiple of w[c] to y at p*stride - pad. The
-/// full size is (in - 1)*stride + output_padding + (kernel - 1)*dilation + 1; pads take from it explicitly, or
-/// what is beyond in*stride, or what is beyond output_shape when given.
+/// full size is (in - 1)*stride + output_padding + (kernel - 1)*dilation + 1; pads take from it explicitly,
+/// or what is beyond in*stride, or what is beyond output_shape when given.
 struct ConvTranspose {
   std::vector<int64_t> strides, dilations, pads, output_padding, output_shape;
   int64_t group = 1;

@@ -98,7 +98,8 @@ template <class C> void transpose_convolve(const Operands<C>& p, const Sweep& sw
   const int64_t most = std::min(Gemm<C>::kRows / taps, (int64_t(1) << 18) / plane);
   const int64_t together = std::clamp<int64_t>(most, 1, outputs);
   const int64_t tasks = (outputs + together - 1) / together;
-  parallel_for(p.items * p.group * tasks, 1, [&](int64_t begin, int64_t end) {
+  const int64_t work = together * taps * columns * (depth / 4 + 1);
+  parallel_for(p.items * p.group * tasks, grain_of(work), [&](int64_t begin, int64_t end) {
     Gemm<C> gemm;
     std::vector<Sum> sums(size_t(together * plane));
     for (int64_t task = begin; task < end; ++task) {

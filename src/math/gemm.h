@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "math/compute_type.h"
 
 namespace rekindle {
 
@@ -75,12 +76,14 @@ template <class C> struct Gemm {
   std::vector<Sum> sums_;
 };
 
-/// Calls visit(scratch, item, m0, rows, n0, columns) for every block of `items` results of m by n, in
-/// parallel.
-template <class C, class F> void for_each_block(int64_t items, int64_t m, int64_t n, F&& visit) {
+/// Calls visit(scratch, item, m0, rows, n0, columns) for every block of `items` results of m by n, each
+/// number of which is a sum of `depth` products, in parallel.
+template <class C, class F>
+void for_each_block(int64_t items, int64_t m, int64_t n, int64_t depth, F&& visit) {
   const int64_t down = (m + Gemm<C>::kRows - 1) / Gemm<C>::kRows;
   const int64_t across = (n + Gemm<C>::kColumns - 1) / Gemm<C>::kColumns;
-  parallel_for(items * down * across, 1, [&](int64_t begin, int64_t end) {
+  const int64_t work = std::min(m, Gemm<C>::kRows) * std::min(n, Gemm<C>::kColumns) * (depth / 4 + 1);
+  parallel_for(items * down * across, grain_of(work), [&](int64_t begin, int64_t end) {
     Gemm<C> scratch;
     for (int64_t block = begin; block < end; ++block) {
       const int64_t m0 = block % down * Gemm<C>::kRows, n0 = block / down % across * Gemm<C>::kColumns;

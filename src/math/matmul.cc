@@ -40,7 +40,7 @@ struct Sizes {
 template <class C>
 void multiply(const C* a, const std::vector<int64_t>& a_items, const C* b,
               const std::vector<int64_t>& b_items, C* y, const Sizes& s) {
-  for_each_block<C>(int64_t(a_items.size()), s.m, s.n,
+  for_each_block<C>(int64_t(a_items.size()), s.m, s.n, s.k,
                     [&](Gemm<C>& gemm, int64_t item, int64_t m0, int64_t rows, int64_t n0, int64_t columns) {
                       const C* left = a + a_items[size_t(item)] * s.m * s.k;
                       const C* right = b + b_items[size_t(item)] * s.k * s.n;

@@ -40,7 +40,7 @@ Result<Tensors> for_each_norm_line(std::string_view op, const Tensor& given, int
   if (x.count() > 0)
     visit_float_type(x.dtype(), [&](auto zero) {
       using C = decltype(zero);
-      parallel_for(lines, 1 + 16384 / n, [&](int64_t begin, int64_t end) {
+      parallel_for(lines, grain_of(n * 4), [&](int64_t begin, int64_t end) {
         for (int64_t line = begin; line < end; ++line)
           visit(x.template data<C>() + line * n, y.template data<C>() + line * n, line);
       });

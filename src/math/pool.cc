@@ -77,11 +77,12 @@ template <class F> void for_each_tap(const Sweep& s, int64_t z, int64_t y, F&& v
 /// Calls visit(plane, z, y, out) for every line of the output; out is the position of its first element.
 template <class F> void for_each_line_of(const Sweep& s, int64_t planes, F&& visit) {
   const int64_t lines = s.out[0] * s.out[1];
-  parallel_for(planes, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t plane = begin; plane < end; ++plane)
-      for (int64_t line = 0; line < lines; ++line)
-        visit(plane, line / s.out[1], line % s.out[1], (plane * lines + line) * s.out[2]);
-  });
+  parallel_for(planes, grain_of(s.out_count() * (1 + std::min(s.taps(), s.in_count()))),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t plane = begin; plane < end; ++plane)
+                   for (int64_t line = 0; line < lines; ++line)
+                     visit(plane, line / s.out[1], line % s.out[1], (plane * lines + line) * s.out[2]);
+               });
 }
 
 /// Everything evaluate() needs, for inputs in N, C, spatial… order.

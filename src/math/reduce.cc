@@ -76,24 +76,22 @@ template <class C, class Step>
 void fold(const C* x, const Runs& runs, Sum<C> first, std::vector<Sum<C>>& out, Step&& step) {
   const int64_t width = runs.inner_folded ? 1 : runs.inner, lines = count_of(runs.folded);
   std::fill(out.begin(), out.end(), first);
-  parallel_for(count_of(runs.kept), 1 + 16384 / std::max<int64_t>(1, lines * runs.inner),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t k = begin; k < end; ++k) {
-                   const int64_t base = offset_of(k, runs.kept, runs.kept_strides);
-                   Sum<C>* to = out.data() + k * width;
-                   for (int64_t line = 0; line < lines; ++line) {
-                     const C* from = x + base + offset_of(line, runs.folded, runs.folded_strides);
-                     if (runs.inner_folded) {
-                       Sum<C> sum = to[0];
-                       for (int64_t i = 0; i < runs.inner; ++i) sum = step(sum, Sum<C>(from[i]), k);
-                       to[0] = sum;
-                     } else {
-                       for (int64_t i = 0; i < width; ++i)
-                         to[i] = step(to[i], Sum<C>(from[i]), k * width + i);
-                     }
-                   }
-                 }
-               });
+  parallel_for(count_of(runs.kept), grain_of(lines * runs.inner), [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t base = offset_of(k, runs.kept, runs.kept_strides);
+      Sum<C>* to = out.data() + k * width;
+      for (int64_t line = 0; line < lines; ++line) {
+        const C* from = x + base + offset_of(line, runs.folded, runs.folded_strides);
+        if (runs.inner_folded) {
+          Sum<C> sum = to[0];
+          for (int64_t i = 0; i < runs.inner; ++i) sum = step(sum, Sum<C>(from[i]), k);
+          to[0] = sum;
+        } else {
+          for (int64_t i = 0; i < width; ++i) to[i] = step(to[i], Sum<C>(from[i]), k * width + i);
+        }
+      }
+    }
+  });
 }
 
 /// max or min of nothing: the lowest or highest value of the result's own type.
@@ -182,6 +180,17 @@ Status check_reduce_dtype(ReduceOp op, const TensorType& x) {
 
 }  // namespace
 
+namespace {
+
+/// Each its own: one unknown repeated would say that the sizes are equal.
+Shape unknown_dims(size_t count) {
+  Shape shape;
+  while (shape.size() < count) shape.push_back(Dim::unknown());
+  return shape;
+}
+
+}  // namespace
+
 Result<Types> Reduce::infer(std::span<const TensorType> in) const {
   RK_CHECK(check_arity(name, in.size(), 1, 2));
   RK_CHECK(check_present(name, in, 1));
@@ -194,13 +203,13 @@ Result<Types> Reduce::infer(std::span<const TensorType> in) const {
   RK_CHECK(check_indices(name, in[1], "axes"));
   if (keepdims) {
     if (in[1].rank() != 1) return op_error(name, "the axes are " + in[1].to_string() + ", expected a list");
-    return Types{{x.dtype, Shape(x.shape.size(), Dim::unknown())}};
+    return Types{{x.dtype, unknown_dims(x.shape.size())}};
   }
   RK_TRY(const int64_t count, list_length(name, in[1], "axes"));
   if (count > x.rank())
     return op_error(name,
                     std::to_string(count) + " axes are given, expected at most " + std::to_string(x.rank()));
-  return Types{{x.dtype, Shape(count == 0 ? 0 : size_t(x.rank() - count), Dim::unknown())}};
+  return Types{{x.dtype, unknown_dims(count == 0 ? 0 : size_t(x.rank() - count))}};
 }
 
 Result<Tensors> Reduce::evaluate(std::span<const Tensor> in) const {
@@ -261,7 +270,7 @@ Result<Tensors> ArgReduce::evaluate(std::span<const Tensor> in) const {
     using C = decltype(zero);
     const C* values = x.data<C>();
     int64_t* best = y.data<int64_t>();  // starts as all 0
-    parallel_for(outer, 1 + 16384 / std::max<int64_t>(1, n * inner), [&](int64_t begin, int64_t end) {
+    parallel_for(outer, grain_of(n * inner), [&](int64_t begin, int64_t end) {
       for (int64_t o = begin; o < end; ++o)
         for (int64_t i = 1; i < n; ++i)
           for (int64_t j = 0; j < inner; ++j) {

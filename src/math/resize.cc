@@ -125,7 +125,7 @@ Result<std::vector<ResizedAxis>> resolve(const Resize& op, std::span<const Tenso
 /// y[o, j, i] = sum over taps of weight * x[o, index, i].
 template <class C>
 void resample(const C* x, C* y, const AxisTaps& taps, const ResizedAxis& a, int64_t outer, int64_t inner) {
-  parallel_for(outer * a.out, 1 + 4096 / std::max<int64_t>(1, inner), [&](int64_t begin, int64_t end) {
+  parallel_for(outer * a.out, grain_of(inner * 4), [&](int64_t begin, int64_t end) {
     std::vector<double> sums;
     for (int64_t line = begin; line < end; ++line) {
       const C* from = x + line / a.out * a.in * inner;

@@ -52,7 +52,7 @@ Result<Tensors> softmax(const Tensor& given, int axis, bool logarithm) {
   if (x.count() > 0)
     visit_float_type(x.dtype(), [&](auto zero) {
       using C = decltype(zero);
-      parallel_for(outer, 1 + 4096 / (n * inner), [&](int64_t begin, int64_t end) {
+      parallel_for(outer, grain_of(n * inner * 16), [&](int64_t begin, int64_t end) {
         for (int64_t o = begin; o < end; ++o)
           softmax_slab(x.data<C>() + o * n * inner, y.data<C>() + o * n * inner, n, inner, logarithm);
       });

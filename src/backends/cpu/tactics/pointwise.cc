@@ -4,12 +4,18 @@
 
 #include "backends/cpu/tactics/program_of.h"
 #include "backends/cpu/tactics/table.h"
+#include "math/copy.h"
 
 namespace rekindle::cpu {
 
 namespace {
 
 Result<RegionProgram> whole_program(const Region& region) {
+  if (const Node& node = region.body[region.body.first()]; node.op.is<ops::Copy>()) {
+    const DType type = region.output_type(0).dtype;
+    if (type != DType::f32 && type != DType::boolean) return refuse("copies " + std::string(to_string(type)) + ", not f32");
+    return RegionProgram{{1, {}, {0}}, {node.inputs[0]}};
+  }
   std::vector<NodeId> nodes;
   for (NodeId n = region.body.first(); n != NodeId::none; n = region.body.next(n)) nodes.push_back(n);
   const TensorType& type = region.output_type(0);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "math/cast.h"
+#include "math/elementwise.h"
 
 namespace rekindle::cpu {
 
@@ -86,6 +87,43 @@ Result<AnchoredRegion> split_at_anchor(const Region& region) {
 
 Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& parts) {
   return program_of(region, parts.tail, region.body.outputs, parts.anchor->outputs[0]);
+}
+
+Result<TailWithBias> tail_with_bias(const Region& region, const AnchoredRegion& parts, const Dim& channels, ValueId already) {
+  const Graph& body = region.body;
+  TailWithBias tail;
+  tail.bias = already;
+  ValueId result = parts.anchor->outputs[0];
+  std::vector<NodeId> nodes = parts.tail;
+  if (already == ValueId::none && !nodes.empty() && body[nodes[0]].op.is<ops::Add>() && body.use_count(result) == 1) {
+    const Node& add = body[nodes[0]];
+    const ValueId other = add.inputs[add.inputs[0] == result ? 1 : 0];
+    const TensorType& type = body[other].type;
+    const bool reads_result = add.inputs[0] == result || add.inputs[1] == result;
+    if (reads_result && type.dtype == DType::f32 && type.shape == Shape{channels} && region.constant(other)) {
+      tail.bias = other;
+      result = add.outputs[0];
+      nodes.erase(nodes.begin());
+    }
+  }
+  RK_TRY(tail.rest, program_of(region, nodes, body.outputs, result));
+  if (tail.rest.program.instructions.empty()) tail.rest = {};
+  return tail;
+}
+
+Status add_tail_inputs(const Region& region, const TailWithBias& tail, BuiltKernel& kernel) {
+  if (tail.bias != ValueId::none) {
+    RK_TRY(KernelInput bias, kernel_input(region, tail.bias));
+    kernel.inputs.push_back(std::move(bias));
+  }
+  for (size_t i = 1; i < tail.rest.inputs.size(); ++i) {
+    const ValueId v = tail.rest.inputs[i];
+    RK_TRY(KernelInput input, kernel_input(region, v));
+    if (region.body.outputs.size() == 1 && input.region_input >= 0 && region.body[v].type == region.output_type(0))
+      kernel.may_overwrite.push_back(uint32_t(input.region_input));
+    kernel.inputs.push_back(std::move(input));
+  }
+  return {};
 }
 
 Result<KernelInput> kernel_input(const Region& region, ValueId v) {

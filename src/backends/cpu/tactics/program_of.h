@@ -33,6 +33,17 @@ Result<AnchoredRegion> split_at_anchor(const Region& region);
 /// What a kernel with a tail passes to its device: the tail's program over the anchor's result, and its further inputs.
 Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& parts);
 
+/// A tail whose first addition of one number a channel is taken by the kernel as its bias.
+struct TailWithBias {
+  ValueId bias = ValueId::none;
+  RegionProgram rest;  // register 0 is the anchor's result plus the bias; empty when nothing follows
+};
+/// `already` is a bias that the anchor has itself; then none is looked for.
+Result<TailWithBias> tail_with_bias(const Region& region, const AnchoredRegion& parts, const Dim& channels,
+                                    ValueId already = ValueId::none);
+/// Adds the bias and the tail's further inputs to the kernel, and which of them the output may overwrite.
+Status add_tail_inputs(const Region& region, const TailWithBias& tail, BuiltKernel& kernel);
+
 /// A body value as a kernel input: a region input, or a constant of the body.
 Result<KernelInput> kernel_input(const Region& region, ValueId v);
 

@@ -10,10 +10,15 @@ namespace rekindle::cpu {
 std::span<const Tactic* const> tactics();
 
 // One function a file of this folder.
+const Tactic& depthwise_tactic();
+const Tactic& conv_tactic();
+const Tactic& gemm_tactic();
 const Tactic& pointwise_tactic();
 const Tactic& copy_tactic();
 const Tactic& pad_tactic();
 const Tactic& tile_tactic();
+const Tactic& rows_tactic();
+const Tactic& reduce_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

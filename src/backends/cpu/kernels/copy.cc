@@ -31,7 +31,8 @@ class CopyKernel final : public Kernel {
   explicit CopyKernel(CopyParams params) : params_(std::move(params)) {}
 
   Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
-    if (shapes.inputs.size() != 1 || shapes.outputs.size() != 1 || shapes.scalars.size() != params_.axes.size())
+    if (shapes.inputs.size() != 1 || shapes.outputs.size() != 1 ||
+        shapes.scalars.size() != params_.axes.size())
       return bad("copy has " + std::to_string(shapes.inputs.size()) + " inputs, " +
                  std::to_string(shapes.outputs.size()) + " outputs and " +
                  std::to_string(shapes.scalars.size()) + " scalars, expected 1, 1 and " +
@@ -60,7 +61,8 @@ class CopyKernel final : public Kernel {
     for (size_t i = 0; i < rank; ++i) {
       const int64_t axis = params_.perm[i];
       if (axis < 0 || axis >= int64_t(rank) || seen[size_t(axis)])
-        return bad("a permutation has axis " + std::to_string(axis) + " wrongly, rank " + std::to_string(rank));
+        return bad("a permutation has axis " + std::to_string(axis) + " wrongly, rank " +
+                   std::to_string(rank));
       seen[size_t(axis)] = true;
       view.dims[i] = x.dims[size_t(axis)], view.strides[i] = x.strides[size_t(axis)];
     }

@@ -52,7 +52,8 @@ Result<MappedCopy> MappedCopy::make(const Dims& in, const Dims& out, const std::
     if (map.empty()) map.resize(size_t(out[axis])), std::iota(map.begin(), map.end(), 0);
     for (const int64_t i : map)
       if (i >= in[axis] || i < -1)
-        return Status::error(Code::internal, "a map leaves axis " + std::to_string(axis) + " of " + to_string(in));
+        return Status::error(Code::internal,
+                             "a map leaves axis " + std::to_string(axis) + " of " + to_string(in));
     if (axis + 1 < inner) {
       for (int64_t& i : map) i = i < 0 ? -1 : i * strides[axis];
       copy.offsets_.push_back(std::move(map));
@@ -60,11 +61,14 @@ Result<MappedCopy> MappedCopy::make(const Dims& in, const Dims& out, const std::
     }
     for (int64_t o = 0; o < int64_t(map.size()); ++o) {
       const int64_t i = map[size_t(o)];
-      const bool continues = !copy.stretches_.empty() && (i < 0 ? copy.stretches_.back().from < 0
-                                                                : copy.stretches_.back().from >= 0 &&
-                                                                      copy.stretches_.back().from + copy.stretches_.back().n == i);
-      if (continues) ++copy.stretches_.back().n;
-      else copy.stretches_.push_back({o, i, 1});
+      const bool continues = !copy.stretches_.empty() &&
+                             (i < 0 ? copy.stretches_.back().from < 0
+                                    : copy.stretches_.back().from >= 0 &&
+                                          copy.stretches_.back().from + copy.stretches_.back().n == i);
+      if (continues)
+        ++copy.stretches_.back().n;
+      else
+        copy.stretches_.push_back({o, i, 1});
     }
     const bool is_short = int64_t(map.size()) < 4 * int64_t(copy.stretches_.size());
     const int64_t b = element_bytes;
@@ -85,10 +89,14 @@ void MappedCopy::copy_row(const char* from, char* to, const char* fill) const {
   if (!from) return fill_elements(to, row_, fill, bytes_);
   if (!gathered_.empty()) {
     switch (bytes_) {
-      case 1: return gather<uint8_t>(from, to, gathered_, fill);
-      case 2: return gather<uint16_t>(from, to, gathered_, fill);
-      case 4: return gather<uint32_t>(from, to, gathered_, fill);
-      default: return gather<uint64_t>(from, to, gathered_, fill);
+      case 1:
+        return gather<uint8_t>(from, to, gathered_, fill);
+      case 2:
+        return gather<uint16_t>(from, to, gathered_, fill);
+      case 4:
+        return gather<uint32_t>(from, to, gathered_, fill);
+      default:
+        return gather<uint64_t>(from, to, gathered_, fill);
     }
   }
   for (const Stretch& s : stretches_) {

@@ -6,7 +6,8 @@
 
 namespace rekindle::cpu {
 
-/// For each output position along an axis the input position, or -1 for the fill value. Empty: the axis is left alone.
+/// For each output position along an axis the input position, or -1 for the fill value. Empty: the axis is
+/// left alone.
 using AxisMap = std::vector<int64_t>;
 
 /// Contiguous input and output. Made for one set of sizes; run() neither allocates nor locks.

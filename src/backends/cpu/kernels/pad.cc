@@ -68,7 +68,8 @@ class PadKernel final : public Kernel {
     if (shapes.scalars.size() != 2 * rank)
       return bad(std::to_string(shapes.scalars.size()) + " pads, expected " + std::to_string(2 * rank));
     const bool has_fill = shapes.inputs.size() == 2 && shapes.inputs[1].present;
-    if (has_fill && (shapes.inputs[1].dtype != shapes.inputs[0].dtype || count_of(shapes.inputs[1].dims) != 1))
+    if (has_fill &&
+        (shapes.inputs[1].dtype != shapes.inputs[0].dtype || count_of(shapes.inputs[1].dims) != 1))
       return bad("a pad value that is not one element of x's type");
     std::vector<AxisMap> maps(rank);
     for (size_t a = 0; a < rank; ++a) {
@@ -88,7 +89,8 @@ class PadKernel final : public Kernel {
         maps[a][size_t(o)] = i < 0 ? -1 : first + i;
       }
     }
-    RK_TRY(MappedCopy copy, MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
+    RK_TRY(MappedCopy copy,
+           MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
     return std::unique_ptr<Launch>(std::make_unique<MappedLaunch>(std::move(copy), has_fill));
   }
 
@@ -108,7 +110,8 @@ class TileKernel final : public Kernel {
         return bad(to_string(out) + " is no multiple of " + to_string(in));
       for (int64_t o = 0; o < out[a]; ++o) maps[a].push_back(o % in[a]);
     }
-    RK_TRY(MappedCopy copy, MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
+    RK_TRY(MappedCopy copy,
+           MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
     return std::unique_ptr<Launch>(std::make_unique<MappedLaunch>(std::move(copy), false));
   }
 };

@@ -1,7 +1,8 @@
 // cpu.pad: padding and cropping in every mode, and cpu.tile: repetition.
 // SPDX-License-Identifier: Apache-2.0
 //
-// cpu.pad    inputs: x, value (one element; may be absent: zeros). outputs: y. scalars: the begin of each axis, then the
+// cpu.pad    inputs: x, value (one element; may be absent: zeros). outputs: y. scalars: the begin of each
+// axis, then the
 //            end of each axis, negative to crop.
 // cpu.tile   inputs: x. outputs: y, its dims multiples of x's.
 // Contiguous; any element type of whole bytes.

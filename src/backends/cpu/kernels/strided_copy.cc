@@ -60,7 +60,8 @@ template <class T> struct RowCopies {
     for (int64_t r = 0; r < count; ++r) {
       const char* const x = from + r * s.from_row_step * kSize;
       char* const y = to + r * s.to_row_step * kSize;
-      for (int64_t i = 0; i < s.n; ++i) store(y + i * s.to_step * kSize, load<T>(x + i * s.from_step * kSize));
+      for (int64_t i = 0; i < s.n; ++i)
+        store(y + i * s.to_step * kSize, load<T>(x + i * s.from_step * kSize));
     }
   }
   /// Elements along a row lie apart in `from`, rows lie side by side there. A few rows at once, so that every
@@ -124,7 +125,8 @@ Result<StridedCopy> StridedCopy::make(const Dims& dims, const Dims& from, const 
       if (nest.strides[1][d] == 1 && nest.dims[d] >= 4) {
         transposes = true;  // that loop goes next to the innermost
         std::rotate(nest.dims.begin() + int64_t(d), nest.dims.begin() + int64_t(d) + 1, nest.dims.end() - 1);
-        for (Dims& s : nest.strides) std::rotate(s.begin() + int64_t(d), s.begin() + int64_t(d) + 1, s.end() - 1);
+        for (Dims& s : nest.strides)
+          std::rotate(s.begin() + int64_t(d), s.begin() + int64_t(d) + 1, s.end() - 1);
       }
   if (depth >= 1) {
     copy.rows_.n = nest.dims.back();
@@ -132,15 +134,26 @@ Result<StridedCopy> StridedCopy::make(const Dims& dims, const Dims& from, const 
   }
   if (depth >= 2) {
     copy.row_count_ = nest.dims[depth - 2];
-    copy.rows_.to_row_step = nest.strides[0][depth - 2], copy.rows_.from_row_step = nest.strides[1][depth - 2];
+    copy.rows_.to_row_step = nest.strides[0][depth - 2],
+    copy.rows_.from_row_step = nest.strides[1][depth - 2];
   }
   copy.one_row_ = depth <= 1;
   switch (copy.bytes_) {
-    case 1: copy.copy_ = RowCopies<uint8_t>::choose(copy.rows_, transposes); break;
-    case 2: copy.copy_ = RowCopies<uint16_t>::choose(copy.rows_, transposes); break;
-    case 4: copy.copy_ = RowCopies<uint32_t>::choose(copy.rows_, transposes); break;
-    case 8: copy.copy_ = RowCopies<uint64_t>::choose(copy.rows_, transposes); break;
-    case 16: copy.copy_ = RowCopies<Sixteen>::choose(copy.rows_, transposes); break;
+    case 1:
+      copy.copy_ = RowCopies<uint8_t>::choose(copy.rows_, transposes);
+      break;
+    case 2:
+      copy.copy_ = RowCopies<uint16_t>::choose(copy.rows_, transposes);
+      break;
+    case 4:
+      copy.copy_ = RowCopies<uint32_t>::choose(copy.rows_, transposes);
+      break;
+    case 8:
+      copy.copy_ = RowCopies<uint64_t>::choose(copy.rows_, transposes);
+      break;
+    case 16:
+      copy.copy_ = RowCopies<Sixteen>::choose(copy.rows_, transposes);
+      break;
     default:
       return Status::error(Code::unsupported, "elements have " + std::to_string(copy.bytes_) +
                                                   " bytes, expected 1, 2, 4, 8 or 16");

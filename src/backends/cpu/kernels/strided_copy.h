@@ -1,5 +1,5 @@
-// Copying elements from one strided view to another, any element size: slices, expansions and transposes are such copies.
-// SPDX-License-Identifier: Apache-2.0
+// Copying elements from one strided view to another, any element size: slices, expansions and transposes are
+// such copies. SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "backends/cpu/loop_nest.h"
 
@@ -16,8 +16,8 @@ class StridedCopy {
  private:
   /// The two innermost loops: rows of n elements. Steps are in elements.
   struct Rows {
-    int64_t n = 1, from_step = 1, to_step = 1;          // along a row
-    int64_t from_row_step = 0, to_row_step = 0;         // from row to row
+    int64_t n = 1, from_step = 1, to_step = 1;   // along a row
+    int64_t from_row_step = 0, to_row_step = 0;  // from row to row
   };
   using CopyRows = void (*)(const Rows&, const char* from, char* to, int64_t count);
   template <class T> friend struct RowCopies;

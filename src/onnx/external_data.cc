@@ -157,9 +157,13 @@ Result<ExternalFiles::Bytes> ExternalFiles::file(const std::string& location) {
     RK_TRY(const int descriptor, open_beneath(location));
     const std::shared_ptr<void> closer(nullptr, [descriptor](void*) { close(descriptor); });
     struct stat status {};
-    if (!allow_links_ && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink != 1)
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+      return wrong("external data " + quote_name(location) + " is not a regular file");
+    if (!allow_links_ && status.st_nlink != 1)
       return wrong("external data " + quote_name(location) + " has " + std::to_string(status.st_nlink) +
                    " hard links, expected 1 (links can be allowed)");
+    // a file of holes has a size that costs nothing; compressing file systems may store less than they show
+    disk_bytes_ += std::min<int64_t>(status.st_size, int64_t(status.st_blocks) * 512 * 8 + (1 << 20));
     return map_descriptor(descriptor, "external data " + quote_name(location));
   };
   return files_.emplace(location, load()).first->second;

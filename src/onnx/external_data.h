@@ -31,6 +31,8 @@ class ExternalFiles {
   /// What `location`, `offset` and `length` of the tensor say, which must be `expected` bytes.
   Result<Bytes> find(std::span<const StringEntry> entries, int64_t expected);
   bool has_unverified_checksum() const { return has_checksum_; }
+  /// Bytes on disk of the files that were opened: what copies of their tensors may take.
+  int64_t disk_bytes() const { return disk_bytes_; }
 
  private:
   Result<Bytes> file(const std::string& location);  // the whole file, mapped once
@@ -38,6 +40,7 @@ class ExternalFiles {
   std::filesystem::path folder_;
   bool allow_links_, has_checksum_ = false;
   int folder_descriptor_ = -1;
+  int64_t disk_bytes_ = 0;
   std::map<std::string, Result<Bytes>> files_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/hash.h"
 #include "onnx/names.h"
 #include "onnx/wire_message.h"
 
@@ -191,12 +192,13 @@ Status TensorLoader::charge_total(int64_t bytes) {
 }
 
 Status TensorLoader::charge_copy(int64_t bytes) {
-  if (bytes > copy_budget_)
+  const int64_t left = copy_budget_ + files_.disk_bytes() - copied_;
+  if (bytes > left)
     return Status::error(Code::invalid_argument,
                          "its values take " + std::to_string(bytes) +
                              " bytes when decoded, more than a file of this size may claim (" +
-                             std::to_string(copy_budget_) + " are left); store them as raw_data");
-  copy_budget_ -= bytes;
+                             std::to_string(left) + " are left); expected raw_data");
+  copied_ += bytes;
   return {};
 }
 
@@ -278,6 +280,7 @@ Result<Tensor> TensorLoader::make(const TensorProto& tensor) {
   RK_CHECK(charge_total(bytes));
   if (tensor.is_external) {
     RK_TRY(auto found, files_.find(tensor.external, bytes));
+    external_hash_ = external_hash_ * 0x9e3779b97f4a7c15u + hash64(found.bytes);
     return from_bytes(type, found.bytes, std::move(found.owner));
   }
   if (tensor.has_raw) return from_bytes(type, std::as_bytes(std::span(tensor.raw)), owner_);

@@ -32,6 +32,8 @@ class TensorLoader {
         most_bytes_(most_bytes) {}
   Result<Tensor> load(const TensorProto& tensor);
   Result<Tensor> load(const SparseTensorProto& tensor);
+  /// Of all external data that was read, in order; 0 when there was none.
+  uint64_t external_hash() const { return external_hash_; }
 
  private:
   Result<Tensor> make(const TensorProto& tensor);
@@ -43,7 +45,8 @@ class TensorLoader {
 
   std::shared_ptr<const void> owner_;
   ExternalFiles& files_;
-  int64_t copy_budget_, bytes_left_, most_bytes_;
+  int64_t copy_budget_, copied_ = 0, bytes_left_, most_bytes_;
+  uint64_t external_hash_ = 0;
   std::unordered_map<const void*, Tensor>
       made_;  // a function's constant is made once however often it is called
 };

@@ -24,6 +24,7 @@ class WireReader {
  public:
   WireReader(Arena& arena, const WireLimits& limits) : arena_(arena), limits_(limits) {}
   void model(std::string_view bytes, ModelProto& out);
+  void tensor(std::string_view bytes, TensorProto& out);
   int64_t nodes = 0, tensors = 0;
 
  private:
@@ -32,7 +33,6 @@ class WireReader {
   void node(std::string_view bytes, NodeProto& out);
   void attribute(std::string_view bytes, AttributeProto& out);
   void attribute_value(std::string_view bytes, const std::array<size_t, 32>& counts, AttributeProto& out);
-  void tensor(std::string_view bytes, TensorProto& out);
   void sparse_tensor(std::string_view bytes, SparseTensorProto& out);
   void value_info(std::string_view bytes, ValueInfoProto& out);
   void type(std::string_view bytes, TypeProto& out);

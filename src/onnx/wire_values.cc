@@ -95,6 +95,14 @@ OpsetImport WireReader::opset(std::string_view bytes) {
   return out;
 }
 
+/// Takes a field of typed values. An empty packed list is no list: some writers make one for every kind.
+static bool has_values(Message& m) {
+  constexpr uint32_t kStrings = 6;
+  if (m.is_bytes() && m.field() != kStrings) return !m.bytes().empty();
+  m.skip();
+  return true;
+}
+
 void WireReader::tensor(std::string_view bytes, TensorProto& out) {
   if (++tensors > limits_.tensors)
     throw WireError{"there are more than " + std::to_string(limits_.tensors) + " tensors", {}};
@@ -104,7 +112,8 @@ void WireReader::tensor(std::string_view bytes, TensorProto& out) {
   if (counts[1]) out.dims = integers(bytes, 1);
   if (counts[9] > 1) throw WireError{"raw_data is given " + std::to_string(counts[9]) + " times", {}};
   for (Message m(bytes); m.next();) {
-    switch (m.field()) {
+    const uint32_t field = m.field();
+    switch (field) {
       case 2:
         out.data_type = int32_t(m.integer());
         break;
@@ -129,9 +138,7 @@ void WireReader::tensor(std::string_view bytes, TensorProto& out) {
       case 7:
       case 10:
       case 11:
-        // an empty packed list is no list: writers of old made one for every kind
-        if (!m.is_bytes() || m.field() == 6 || !m.bytes().empty()) out.typed_fields |= 1u << m.field();
-        if (!m.is_bytes() || m.field() == 6) m.skip();
+        if (has_values(m)) out.typed_fields |= 1u << field;
         break;
       default:
         m.skip();

@@ -1,0 +1,153 @@
+// Adding ops, and following integer contents through them.
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx/builder.h"
+
+#include <algorithm>
+
+#include "math/cast.h"
+#include "math/movement.h"
+#include "math/reduce.h"
+
+namespace rekindle::onnx {
+namespace {
+
+constexpr int64_t kMostDims = 1024;  // longer integer values are data, not shapes
+
+}  // namespace
+void Builder::begin_node(std::string origin, std::vector<std::string> output_names) {
+  origin_ = std::move(origin);
+  output_names_ = std::move(output_names);
+}
+
+Result<Values> Builder::add_named(Op op, Values inputs, std::vector<std::string> names) {
+  RK_TRY(Values outputs, graph_.add(op, inputs, std::move(names), origin_));
+  remember_contents(op, inputs, outputs);
+  return outputs;
+}
+
+Result<ValueId> Builder::add(Op op, Values inputs) {
+  const std::string name =
+      (output_names_.empty() ? origin_ : output_names_[0]) + "/" + std::string(op.name());
+  RK_TRY(Values outputs, add_named(std::move(op), std::move(inputs), {name}));
+  return outputs[0];
+}
+
+Result<Values> Builder::finish(Op op, Values inputs) {
+  // names beyond the op's outputs would be refused; those outputs are reported by the importer if anything
+  // uses them
+  Types types;
+  for (const ValueId v : inputs) types.push_back(type(v));
+  RK_TRY(const Types made, op.infer(types));
+  std::vector<std::string> names = output_names_;
+  names.resize(std::min(names.size(), made.size()));
+  return add_named(std::move(op), std::move(inputs), std::move(names));
+}
+
+ValueId Builder::constant(Tensor value) {
+  return graph_.add_constant((output_names_.empty() ? origin_ : output_names_[0]) + "/constant",
+                             std::move(value));
+}
+
+Result<ValueId> Builder::dims_value(const std::vector<Dim>& dims, bool scalar) {
+  std::vector<int64_t> known;
+  for (const Dim& d : dims)
+    if (auto n = d.as_int()) known.push_back(*n);
+  if (known.size() == dims.size())
+    return constant(Tensor::of<int64_t>(scalar ? Dims{} : Dims{int64_t(dims.size())}, known));
+  return add(ops::ShapeValue{.dims = dims, .scalar = scalar}, {});
+}
+
+const Tensor* Builder::constant_of(ValueId v) const {
+  if (v == ValueId::none) return nullptr;
+  if (const Tensor* t = graph_.constant(v)) return t;
+  if (const auto made = known_.find(uint32_t(v)); made != known_.end()) return &made->second;
+  const auto known = contents_.find(uint32_t(v));
+  const auto dims = to_dims(type(v).shape);
+  if (known == contents_.end() || !dims) return nullptr;
+  for (const SymbolicNumber& n : known->second)
+    if (!n.is_constant() || n.is_rounded()) return nullptr;
+  Tensor t(type(v).dtype, *dims);
+  for (size_t i = 0; i < known->second.size(); ++i) {
+    const SymbolicNumber& n = known->second[i];
+    if (t.dtype() == DType::i64)
+      t.data<int64_t>()[i] = *n.numerator.as_int();
+    else
+      t.set_double(int64_t(i), double_of(n));
+  }
+  return &known_.emplace(uint32_t(v), std::move(t)).first->second;
+}
+
+std::optional<SymbolicValue> Builder::contents_of(ValueId v) const {
+  if (v == ValueId::none) return std::nullopt;
+  if (const Tensor* t = graph_.constant(v)) return symbolic_constant(*t);
+  const auto known = contents_.find(uint32_t(v));
+  return known == contents_.end() ? std::nullopt : std::optional(known->second);
+}
+
+std::optional<std::vector<Dim>> Builder::dims_of(ValueId v) const {
+  if (v == ValueId::none || !is_integer(type(v).dtype)) return std::nullopt;
+  if (const Tensor* t = graph_.constant(v); t && t->count() <= kMostDims) {
+    const auto values = to_int64s(*t);  // may be longer than what arithmetic is followed for
+    return values.ok() ? std::optional(std::vector<Dim>(values->begin(), values->end())) : std::nullopt;
+  }
+  const auto contents = contents_of(v);
+  return contents ? rekindle::dims_of(*contents) : std::nullopt;
+}
+
+std::optional<std::vector<int64_t>> Builder::integers_of(ValueId v) const {
+  const auto dims = dims_of(v);
+  return dims ? to_dims(*dims) : std::nullopt;
+}
+
+std::optional<bool> Builder::condition_of(ValueId v) const {
+  const Tensor* t = constant_of(v);
+  return t && t->count() == 1 ? std::optional(t->as_double(0) != 0) : std::nullopt;
+}
+
+void Builder::set_dims(ValueId v, const std::vector<Dim>& dims) {
+  contents_[uint32_t(v)] = symbolic_dims(dims);
+}
+
+void Builder::remember_contents(const Op& op, const Values& inputs, const Values& outputs) {
+  // windows and recurrences may do much work on few elements, and no shape comes out of them
+  if (op.kind() == OpKind::contraction || (op.kind() == OpKind::reduction && !op.is<ops::Reduce>())) return;
+  Types types;
+  std::vector<std::optional<SymbolicValue>> known;
+  bool any = op.is<ops::ShapeValue>();
+  for (const ValueId v : inputs) {
+    types.push_back(type(v));
+    known.push_back(contents_of(v));
+    any = any || known.back();
+  }
+  if (!any) return;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (auto contents = symbolic_value(op, types, known, i))
+      contents_.emplace(uint32_t(outputs[i]), *std::move(contents));
+}
+
+Result<ValueId> Builder::reshape(ValueId x, Shape shape) {
+  if (type(x).shape == shape) return x;
+  return add(ops::Reshape{.shape = std::move(shape)}, {x});
+}
+
+Result<ValueId> Builder::transpose(ValueId x, std::vector<int64_t> perm) {
+  return add(ops::Transpose{.perm = std::move(perm)}, {x});
+}
+
+Result<ValueId> Builder::cast(ValueId x, DType to) {
+  if (type(x).dtype == to) return x;
+  return add(ops::Cast{.to = to}, {x});
+}
+
+Result<ValueId> Builder::scalar_like(ValueId x, double value) {
+  RK_TRY(Tensor t, Tensor::make(type(x).dtype, {}));
+  t.set_double(0, value);
+  return constant(std::move(t));
+}
+
+Result<int64_t> Builder::axis_of(ValueId v, int64_t axis) const {
+  RK_TRY(const int normal, normalize_axis(axis, rank(v)));
+  return normal;
+}
+
+}  // namespace rekindle::onnx

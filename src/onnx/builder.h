@@ -1,0 +1,68 @@
+// Adds IR ops for ONNX nodes: names and origins, constants, and the contents of integer values as far as they
+// are known, so that shape arithmetic written as Shape, Gather, Concat ends up as dims in the attributes of
+// Reshape and others. SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ops/symbolic_value.h"
+
+namespace rekindle::onnx {
+
+using Values = std::vector<ValueId>;
+
+class Builder {
+ public:
+  explicit Builder(Graph& graph) : graph_(graph) {}
+  Graph& graph() { return graph_; }
+
+  /// What the following ops come from: the node's name, and the names of its outputs.
+  void begin_node(std::string origin, std::vector<std::string> output_names);
+
+  /// An op inside a node's conversion.
+  Result<ValueId> add(Op op, Values inputs);
+  /// The op whose outputs are the node's outputs, in order, and are named like them.
+  Result<Values> finish(Op op, Values inputs);
+  ValueId constant(Tensor value);
+  /// The dims as an i64 value: a constant when all are known, a shape_value otherwise.
+  Result<ValueId> dims_value(const std::vector<Dim>& dims, bool scalar = false);
+
+  /// By value: adding to the graph moves its values.
+  TensorType type(ValueId v) const { return v == ValueId::none ? absent_type() : graph_[v].type; }
+  int rank(ValueId v) const { return type(v).rank(); }
+  /// The value when it is known, be it a constant of the graph or computed from constants.
+  const Tensor* constant_of(ValueId v) const;
+  /// The elements of an integer value of rank 0 or 1, symbolically; nullopt when one is only known by
+  /// running.
+  std::optional<std::vector<Dim>> dims_of(ValueId v) const;
+  /// The elements of a constant integer value.
+  std::optional<std::vector<int64_t>> integers_of(ValueId v) const;
+  /// A boolean whose value is known.
+  std::optional<bool> condition_of(ValueId v) const;
+  /// What is known of v's elements, for values that enter from outside the graph.
+  void set_dims(ValueId v, const std::vector<Dim>& dims);
+
+  // Compositions that several converters use.
+  Result<ValueId> reshape(ValueId x, Shape shape);
+  Result<ValueId> transpose(ValueId x, std::vector<int64_t> perm);
+  Result<ValueId> cast(ValueId x, DType to);             // x itself when it is of that type
+  Result<ValueId> scalar_like(ValueId x, double value);  // of x's element type
+  /// `normalize_axis` of v's rank, as a number from 0.
+  Result<int64_t> axis_of(ValueId v, int64_t axis) const;
+
+ private:
+  Result<Values> add_named(Op op, Values inputs, std::vector<std::string> names);
+  std::optional<SymbolicValue> contents_of(ValueId v) const;
+  void remember_contents(const Op& op, const Values& inputs, const Values& outputs);
+
+  Graph& graph_;
+  std::string origin_;
+  std::vector<std::string> output_names_;
+  std::unordered_map<uint32_t, SymbolicValue> contents_;
+  mutable std::unordered_map<uint32_t, Tensor> known_;  // contents that are all numbers, as tensors
+};
+
+}  // namespace rekindle::onnx

@@ -1,0 +1,215 @@
+// Graphs inside nodes: calls of model-local functions are inlined, branches become graphs with explicit
+// captures. SPDX-License-Identifier: Apache-2.0
+#include "onnx/importer.h"
+#include "onnx/names.h"
+
+namespace rekindle::onnx {
+namespace {
+
+constexpr int kDeepest = 64;  // calls and branches inside each other
+
+std::string shown(const FunctionProto& function) {
+  return function.domain.empty()
+             ? quote_name(function.name)
+             : quote_name(std::string(function.domain) + "." + std::string(function.name));
+}
+
+/// Dims of an outer graph as a body sees them. A plain symbol keeps its name; an expression becomes a symbol
+/// of its own, since a body only knows the sizes of what it is given.
+class BodyDims {
+ public:
+  TensorType type(const std::string& name, const TensorType& outer) {
+    TensorType inner = outer;
+    for (size_t axis = 0; axis < outer.shape.size(); ++axis) {
+      const Dim& d = outer.shape[axis];
+      if (!d.is_symbolic()) continue;
+      if (const auto symbol = d.as_symbol())
+        bound_.insert(std::string(*symbol));
+      else
+        inner.shape[axis] = mapped_
+                                .try_emplace(d.to_string(), Dim::symbol(sanitize_symbol(name.substr(0, 200)) +
+                                                                        ".in" + std::to_string(axis)))
+                                .first->second;
+    }
+    return inner;
+  }
+  /// Nullopt when the body cannot know it.
+  std::optional<Dim> dim(const Dim& outer) const {
+    if (!outer.is_symbolic()) return outer;
+    if (const auto found = mapped_.find(outer.to_string()); found != mapped_.end()) return found->second;
+    std::set<std::string, std::less<>> symbols;
+    outer.collect_symbols(symbols);
+    for (const std::string& s : symbols)
+      if (!bound_.contains(s)) return std::nullopt;
+    return outer;
+  }
+
+ private:
+  std::set<std::string, std::less<>> bound_;
+  std::map<std::string, Dim> mapped_;
+};
+
+}  // namespace
+
+Result<AttributeBindings> Importer::bind_attributes(const Scope& scope, const NodeProto& node,
+                                                    const FunctionProto& function) {
+  AttributeBindings bindings;
+  for (const AttributeProto& attribute : function.attribute_defaults) bindings[attribute.name] = &attribute;
+  for (const AttributeProto& attribute : node.attributes) {
+    const bool is_declared =
+        bindings.contains(attribute.name) || std::find(function.attributes.begin(), function.attributes.end(),
+                                                       attribute.name) != function.attributes.end();
+    if (!is_declared)
+      return invalid("function " + shown(function) + " has no attribute " + quote_name(attribute.name));
+    const AttributeProto* value = &attribute;
+    if (!attribute.ref_attr_name.empty()) {
+      const auto outer = scope.bindings ? scope.bindings->find(attribute.ref_attr_name)
+                                        : AttributeBindings::const_iterator();
+      if (!scope.bindings)
+        return invalid("attribute " + quote_name(attribute.name) +
+                       " refers to a function's attribute, but the node is in no function");
+      if (outer == scope.bindings->end()) continue;
+      value = outer->second;
+    }
+    bindings[attribute.name] = value;
+  }
+  return bindings;
+}
+
+Status Importer::call_function(Scope& scope, const NodeProto& node, const FunctionProto& function,
+                               const Values& inputs, const std::string& origin, const std::string& where) {
+  for (size_t i = 0; i < active_functions_.size(); ++i) {
+    if (active_functions_[i] != &function) continue;
+    std::string path;
+    for (; i < active_functions_.size(); ++i) path += shown(*active_functions_[i]) + " -> ";
+    return invalid("function " + shown(function) + " calls itself: " + path + shown(function));
+  }
+  if (depth_ >= kDeepest)
+    return invalid("functions and branches are more than " + std::to_string(kDeepest) + " deep");
+  if (inputs.size() > function.inputs.size() || node.outputs.size() > function.outputs.size())
+    return invalid("function " + shown(function) + " takes " + std::to_string(function.inputs.size()) +
+                   " inputs and makes " + std::to_string(function.outputs.size()) + ", but the call has " +
+                   std::to_string(inputs.size()) + " and " + std::to_string(node.outputs.size()));
+  RK_TRY(const AttributeBindings bindings, bind_attributes(scope, node, function));
+  Scope body{.build = scope.build,
+             .opsets = function.opset_imports.empty() ? scope.opsets : function.opset_imports,
+             .bindings = &bindings,
+             .path = origin + "/",
+             .where = where + "function " + shown(function) + ", "};
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    const ValueId value = i < inputs.size() ? inputs[i] : ValueId::none;
+    body.names[function.inputs[i]] =
+        value == ValueId::none ? Name{.state = Name::State::absent} : Name{.value = value};
+  }
+  const size_t first_new = scope.build.graph().value_count();
+  active_functions_.push_back(&function), ++depth_;
+  convert_nodes(body, function.nodes, function.outputs);
+  active_functions_.pop_back(), --depth_;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i].empty()) continue;
+    bool poisoned = false;
+    Result<ValueId> value = find(body, function.outputs[i], poisoned);
+    if (!value.ok() && !scope.used.contains(node.outputs[i])) continue;
+    if (!value.ok()) return invalid("function " + shown(function) + ": output " + value.status().message());
+    if (poisoned)
+      scope.names.insert_or_assign(node.outputs[i], Name{.state = Name::State::poisoned});
+    else if (*value == ValueId::none)
+      scope.names.insert_or_assign(node.outputs[i], Name{.state = Name::State::absent});
+    else
+      bind(scope, node.outputs[i], *value, first_new);
+  }
+  return {};
+}
+
+Result<GraphRef> Importer::import_body(Scope& scope, const GraphProto& graph, const std::string& where,
+                                       const std::vector<std::pair<std::string_view, ValueId>>& captured) {
+  if (!graph.inputs.empty())
+    return invalid("a branch has " + std::to_string(graph.inputs.size()) + " inputs, expected none");
+  auto body = std::make_shared<Graph>();
+  body->set_name_hint(graph.name.empty() ? "body" : sanitize_symbol(graph.name.substr(0, 200)));
+  Builder build(*body);
+  Scope inner{.build = build, .opsets = scope.opsets, .bindings = scope.bindings, .path = {}, .where = where};
+  BodyDims dims;
+  for (const auto& [name, value] : captured) {
+    const Tensor* constant = scope.build.constant_of(value);
+    const ValueId seen =
+        constant ? body->add_constant(std::string(name), *constant)
+                 : body->add_input(std::string(name), dims.type(std::string(name), scope.build.type(value)));
+    inner.names[name] = Name{.value = seen};
+  }
+  for (const auto& [name, value] : captured) {  // all sizes are known now
+    const auto contents = scope.build.dims_of(value);
+    if (!contents || scope.build.constant_of(value)) continue;
+    std::vector<Dim> seen;
+    for (const Dim& d : *contents)
+      if (const auto known = dims.dim(d)) seen.push_back(*known);
+    if (seen.size() == contents->size()) build.set_dims(inner.names[name].value, seen);
+  }
+  const size_t problems = problem_count_ + unknown_ops_.size();
+  declare_initializers(inner, graph);
+  std::vector<std::string_view> outputs;
+  for (const ValueInfoProto& output : graph.outputs) outputs.push_back(output.name);
+  ++depth_;
+  convert_nodes(inner, graph.nodes, outputs);
+  --depth_;
+  set_outputs(inner, graph);
+  if (problem_count_ + unknown_ops_.size() != problems)
+    return Status::error(Code::invalid_argument, "");  // reported
+  body->remove_dead();
+  return GraphRef(std::move(body));
+}
+
+Result<Importer::Bodies> Importer::import_bodies(Scope& scope, NodeReader& node,
+                                                 const std::vector<std::string_view>& names) {
+  if (depth_ >= kDeepest)
+    return invalid("functions and branches are more than " + std::to_string(kDeepest) + " deep");
+  std::vector<std::pair<std::string_view, ValueId>> captured;
+  Bodies bodies;
+  for (const std::string_view name : free_names(node.proto())) {
+    bool poisoned = false;
+    RK_TRY(const ValueId value, find(scope, name, poisoned));
+    if (value == ValueId::none) return invalid("a branch uses " + quote_name(name) + ", which is absent");
+    captured.emplace_back(name, value);
+    if (scope.build.constant_of(value) == nullptr) bodies.captures.push_back(value);
+  }
+  bool failed = false;
+  for (const std::string_view name : names) {
+    const GraphProto* graph = node.graph(name);
+    RK_CHECK(node.attribute_error());
+    Result<GraphRef> body = import_body(scope, *graph, node.where() + std::string(name) + ", ", captured);
+    if (!body.ok() && !body.status().message().empty()) return body.status();
+    failed = failed || !body.ok();
+    if (body.ok()) bodies.graphs.push_back(*body);
+  }
+  if (failed) return Status::error(Code::invalid_argument, "");
+  return bodies;
+}
+
+Result<Values> Importer::inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph) {
+  if (depth_ >= kDeepest)
+    return invalid("functions and branches are more than " + std::to_string(kDeepest) + " deep");
+  if (!graph.inputs.empty())
+    return invalid("a branch has " + std::to_string(graph.inputs.size()) + " inputs, expected none");
+  Scope inner{.build = scope.build,
+              .opsets = scope.opsets,
+              .bindings = scope.bindings,
+              .parent = &scope,
+              .path = scope.path,
+              .where = node.where()};
+  declare_initializers(inner, graph);
+  std::vector<std::string_view> outputs;
+  for (const ValueInfoProto& output : graph.outputs) outputs.push_back(output.name);
+  ++depth_;
+  convert_nodes(inner, graph.nodes, outputs);
+  --depth_;
+  Values values;
+  for (const std::string_view name : outputs) {
+    bool poisoned = false;
+    RK_TRY(const ValueId value, find(inner, name, poisoned));
+    if (poisoned) return Status::error(Code::invalid_argument, "");
+    values.push_back(value);
+  }
+  return values;
+}
+
+}  // namespace rekindle::onnx

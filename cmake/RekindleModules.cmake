@@ -174,6 +174,7 @@ function(rk_library library)
   set(made ${library}_static)
   if(RK_SHARED)
     add_library(${library}_shared SHARED ${objects})
+    target_link_options(${library}_shared PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
     set_target_properties(${library}_shared PROPERTIES OUTPUT_NAME ${library} EXPORT_NAME ${arg_ALIAS}
       VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
       LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/rekindle.map")

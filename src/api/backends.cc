@@ -1,17 +1,13 @@
 // The backends of this build, by name.
 // SPDX-License-Identifier: Apache-2.0
 #include "api/builder.h"
+#include "api/run/devices.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/tactics/table.h"
 
 namespace rekindle {
 
-OpenDevice open_devices() {
-  return [](std::string_view name) -> Result<std::shared_ptr<Device>> {
-    if (name == "cpu") return open_cpu(detect_isa());
-    return Status::error(Code::unsupported, "device '" + std::string(name) + "' is not in this build; there is cpu");
-  };
-}
+OpenDevice open_devices() { return devices_of_this_build(); }
 
 Result<Backend> backend_for(const Target& target) {
   if (target.device == "cpu") return Backend{open_cpu(target.isa), cpu::tactics()};

@@ -1,7 +1,4 @@
-// The version of the library and of the program.
+// The version, for what builds engines.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-
-namespace rekindle {
-inline constexpr const char* kVersion = "0.1.0";
-}  // namespace rekindle
+#include "base/version.h"  // IWYU pragma: export

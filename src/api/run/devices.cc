@@ -1,0 +1,17 @@
+// The one list of backends that engines can run on.
+// SPDX-License-Identifier: Apache-2.0
+#include "api/run/devices.h"
+
+#include "backends/cpu/device.h"
+
+namespace rekindle {
+
+OpenDevice devices_of_this_build() {
+  return [](std::string_view name) -> Result<std::shared_ptr<Device>> {
+    if (name == "cpu") return open_cpu(detect_isa());
+    return Status::error(Code::unsupported,
+                         "device '" + std::string(name) + "' is not in this build; there is cpu");
+  };
+}
+
+}  // namespace rekindle

@@ -6,12 +6,14 @@ SHELL := /bin/bash
 PYTHON := build/venv/bin/python
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed.
-TEST_STAGES := check-layers check-sizes check-format check-sources unit asan tsan fuzz lint
+# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. The sanitizers, the fuzz
+# targets and clang-tidy build everything again: `make thorough` adds them.
+TEST_STAGES := check-layers check-sizes check-format check-sources unit
+THOROUGH_STAGES := $(TEST_STAGES) asan tsan fuzz lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 
-.PHONY: help setup build test unit demo format lint asan tsan fuzz bench clean $(TEST_STAGES)
+.PHONY: help setup build test thorough unit demo format lint asan tsan fuzz bench clean $(THOROUGH_STAGES)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1|/' | column -t -s '|'
@@ -29,6 +31,9 @@ setup:  ## install all that building and testing need, and no more
 
 test: setup  ## everything that must pass before a merge: what .ci/run calls
 	@$(PYTHON) tools/run_stages.py $(TEST_STAGES)
+
+thorough: setup  ## make test, the sanitizers, a minute of fuzzing and clang-tidy
+	@$(PYTHON) tools/run_stages.py $(THOROUGH_STAGES)
 
 unit: setup  ## build all of the release preset and run its tests
 	@$(call build_and_test,release,)

@@ -1,6 +1,6 @@
 // Coordinates and weights of resize. Coordinates are in float: at exact ties the choice of the nearest
-// element follows from the rounding, and this is the one that models are made with. SPDX-License-Identifier:
-// Apache-2.0
+// element follows from the rounding, and this is the one that models are made with.
+// SPDX-License-Identifier: Apache-2.0
 #include "math/resize_taps.h"
 
 #include <algorithm>

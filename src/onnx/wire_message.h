@@ -1,6 +1,6 @@
 // One protobuf message, field by field: protozero with the checks it leaves to its caller (wire types, 64-bit
-// lengths). The only file besides wire.cc and tensor_data.cc that knows protozero. SPDX-License-Identifier:
-// Apache-2.0
+// lengths). The only file besides wire.cc and tensor_data.cc that knows protozero.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <array>
 #include <cstdint>

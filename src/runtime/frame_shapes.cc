@@ -1,6 +1,6 @@
 // The shape work of a frame: symbols from inputs, dims, memory, launches. Done once for a set of shapes and
-// kept for the last few of them, so that going back costs next to nothing. SPDX-License-Identifier:
-// Apache-2.0
+// kept for the last few of them, so that going back costs next to nothing.
+// SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
 #include <algorithm>

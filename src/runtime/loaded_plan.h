@@ -1,6 +1,6 @@
 // LoadedPlan: a plan made ready once for an engine: kernels loaded, symbols numbered, dims compiled, steps
-// sorted by when their shapes are known. Immutable, shared by every context. SPDX-License-Identifier:
-// Apache-2.0
+// sorted by when their shapes are known. Immutable, shared by every context.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
 #include <memory>

@@ -1,6 +1,6 @@
 // Fuzzes the engine loader: whatever is accepted is run by kernels that touch every byte of their arguments,
-// so that a plan that reaches outside its memory is found by the sanitizer. SPDX-License-Identifier:
-// Apache-2.0
+// so that a plan that reaches outside its memory is found by the sanitizer.
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 #include <random>
 

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 #include "base/file.h"
 
@@ -27,7 +29,10 @@ double now() {
 }
 }  // namespace
 
-Progress::Progress(bool quiet) : quiet_(quiet), is_terminal_(isatty(STDERR_FILENO) != 0) {}
+Progress::Progress(bool quiet) : quiet_(quiet), is_terminal_(isatty(STDERR_FILENO) != 0) {
+  const char* terminal = std::getenv("TERM");
+  if (terminal == nullptr || std::string_view(terminal) == "dumb") is_terminal_ = false;  // it cannot rewrite lines
+}
 
 void Progress::operator()(std::string_view phase, int done, int total) {
   if (quiet_) return;
@@ -52,6 +57,18 @@ void Progress::operator()(std::string_view phase, int done, int total) {
 void Progress::finish() {
   if (!quiet_ && is_terminal_ && !phase_.empty()) std::fputs("\r\033[K", stderr);
   phase_.clear();
+}
+
+void print_error(const Status& status) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  const bool colored = isatty(STDERR_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') &&
+                       terminal != nullptr && std::string_view(terminal) != "dumb";
+  std::fprintf(stderr, "%serror:%s %s\n", colored ? "\033[31m" : "", colored ? "\033[0m" : "",
+               status.to_string().c_str());
+  if (status.code() == Code::internal)
+    std::fprintf(stderr, "This is a fault of the program. Where it happened:\n%s\n",
+                 status.to_string_with_places().c_str());
 }
 
 Status write_json(Json json, const std::string& path) {

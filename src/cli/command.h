@@ -38,6 +38,9 @@ class Progress {
   double started_ = 0;
 };
 
+/// "error: …" on stderr, its first word red on a terminal unless NO_COLOR is set.
+void print_error(const Status& status);
+
 /// Writes JSON to a file, or to stdout for "-". Adds {"schema": 1}.
 Status write_json(Json json, const std::string& path);
 

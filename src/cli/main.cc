@@ -2,9 +2,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
+#include <new>
 
 #include "api/version.h"
 #include "cli/command.h"
+
+namespace {
+
+/// Nothing here throws on purpose; what the standard library throws still ends in a message and an exit code.
+rekindle::Result<int> run(const rekindle::cli::Command& chosen) {
+  using rekindle::Code;
+  using rekindle::Status;
+  try {
+    return chosen.run();
+  } catch (const std::bad_alloc&) {
+    return Status::error(Code::out_of_memory, "there is not enough memory for this");
+  } catch (const std::exception& e) {
+    return Status::error(Code::internal, std::string("an exception escaped: ") + e.what());
+  }
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace rekindle;
@@ -27,8 +46,12 @@ int main(int argc, char** argv) {
     app.exit(e);
     return is_help ? cli::kOk : cli::kUsage;
   }
-  const auto code = chosen.run();
-  if (code.ok()) return *code;
-  std::fprintf(stderr, "error: %s\n", code.status().to_string().c_str());
-  return cli::exit_code(code.status());
+  const auto code = run(chosen);
+  if (!code.ok()) {
+    cli::print_error(code.status());
+    return cli::exit_code(code.status());
+  }
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return *code;
+  cli::print_error(Status::error(Code::device, "standard output cannot be written"));
+  return cli::kResource;
 }

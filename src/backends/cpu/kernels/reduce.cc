@@ -17,19 +17,25 @@ Result<std::shared_ptr<const Kernel>> make_reduce(std::string_view params, Isa i
 namespace {
 
 constexpr int64_t kElementGrain = 16384;  // the least elements worth a thread
-constexpr int64_t kPartial = 64;          // rows folded before they join the total, which keeps sums of many exact
+constexpr int64_t kPartial = 64;  // rows folded before they join the total, which keeps sums of many exact
 
 Status bad(const std::string& what) { return Status::error(Code::invalid_argument, what); }
 
 Fold fold_of(ops::ReduceOp op) {
   switch (op) {
-    case ops::ReduceOp::max: return Fold::max;
-    case ops::ReduceOp::min: return Fold::min;
-    case ops::ReduceOp::prod: return Fold::prod;
-    case ops::ReduceOp::l1: return Fold::sum_abs;
+    case ops::ReduceOp::max:
+      return Fold::max;
+    case ops::ReduceOp::min:
+      return Fold::min;
+    case ops::ReduceOp::prod:
+      return Fold::prod;
+    case ops::ReduceOp::l1:
+      return Fold::sum_abs;
     case ops::ReduceOp::l2:
-    case ops::ReduceOp::sum_square: return Fold::sum_square;
-    default: return Fold::sum;
+    case ops::ReduceOp::sum_square:
+      return Fold::sum_square;
+    default:
+      return Fold::sum;
   }
 }
 float none_of(Fold fold) {
@@ -59,9 +65,12 @@ class ReduceLaunch final : public Launch {
     results_bytes_ = plan_.results_are_output ? 0 : padded_bytes(plan_.results() * kFloat);
     const bool has_parts = !plan_.rows_vanish && plan_.parts > 1;
     parts_bytes_ = has_parts ? padded_bytes(plan_.items * plan_.parts * plan_.row * kFloat) : 0;
-    worker_bytes_ = padded_bytes((2 * plan_.row + plan_.head.scratch_floats() + plan_.tail.scratch_floats()) * kFloat);
+    worker_bytes_ =
+        padded_bytes((2 * plan_.row + plan_.head.scratch_floats() + plan_.tail.scratch_floats()) * kFloat);
   }
-  int64_t workspace_bytes() const override { return results_bytes_ + parts_bytes_ + worker_bytes_ * plan_.workers; }
+  int64_t workspace_bytes() const override {
+    return results_bytes_ + parts_bytes_ + worker_bytes_ * plan_.workers;
+  }
 
   Status run(Stream&, const void* const* inputs, void* const* outputs, void* workspace) override {
     if (plan_.results() == 0) return {};
@@ -98,12 +107,13 @@ class ReduceLaunch final : public Launch {
     share_items(plan_.items, plan_.workers, [&](int w, int64_t begin, int64_t end) {
       LoopPosition at = plan_.head.at_row(begin);
       for (int64_t i = begin; i < end; ++i, at.next())
-        results[i] = plan_.row == 0 ? none_of(fold_)
-                                    : lines_.fold[int(fold_)](row(at, inputs, scratch(w)), plan_.row);
+        results[i] =
+            plan_.row == 0 ? none_of(fold_) : lines_.fold[int(fold_)](row(at, inputs, scratch(w)), plan_.row);
     });
   }
 
-  template <class S> void fold_together(const void* const* inputs, float* results, float* parts, S&& scratch) const {
+  template <class S>
+  void fold_together(const void* const* inputs, float* results, float* parts, S&& scratch) const {
     const int64_t n = plan_.row, pieces = plan_.parts;
     float* const to = pieces > 1 ? parts : results;
     share_items(plan_.items * pieces, plan_.workers, [&](int w, int64_t begin, int64_t end) {
@@ -155,7 +165,8 @@ Result<Dims> broadcast_all(std::span<const ArgShape> args) {
   for (const ArgShape& arg : args)
     for (size_t i = 0; i < arg.dims.size(); ++i) {
       int64_t& d = dims[dims.size() - arg.dims.size() + i];
-      if (d != 1 && arg.dims[i] != 1 && arg.dims[i] != d) return bad("operands do not broadcast: " + to_string(arg.dims));
+      if (d != 1 && arg.dims[i] != 1 && arg.dims[i] != d)
+        return bad("operands do not broadcast: " + to_string(arg.dims));
       if (arg.dims[i] != 1) d = arg.dims[i];
     }
   return dims;
@@ -180,12 +191,15 @@ class ReduceKernel final : public Kernel {
     const int64_t elements = count_of(dims);
     plan.workers = worker_count(elements, kElementGrain, shapes.threads);
     if (!plan.rows_vanish)
-      plan.parts = std::clamp<int64_t>(plan.workers / std::max<int64_t>(1, plan.items), 1, std::max<int64_t>(1, plan.folded));
+      plan.parts = std::clamp<int64_t>(plan.workers / std::max<int64_t>(1, plan.items), 1,
+                                       std::max<int64_t>(1, plan.folded));
     RK_TRY(plan.head, RowProgram::make_head(params_.head, shapes.inputs.first(head_inputs), space, isa_));
     RowSpace out{shapes.outputs[0].dims, {}, {}};
-    for (size_t a = 0; a < out.dims.size(); ++a) (a + 1 == out.dims.size() ? out.row : out.outer).push_back(a);
+    for (size_t a = 0; a < out.dims.size(); ++a)
+      (a + 1 == out.dims.size() ? out.row : out.outer).push_back(a);
     plan.tail_row = out.row_size(), plan.tail_rows = out.rows();
-    RK_TRY(plan.tail, RowProgram::make_tail(params_.tail, shapes.inputs.subspan(head_inputs), shapes.outputs, out, isa_));
+    RK_TRY(plan.tail, RowProgram::make_tail(params_.tail, shapes.inputs.subspan(head_inputs), shapes.outputs,
+                                            out, isa_));
     plan.results_are_output = plan.tail.is_direct() && is_contiguous(shapes.outputs[0]);
     if (plan.results() != count_of(out.dims))
       return bad("an output of shape " + to_string(out.dims) + " for a reduction of " + to_string(dims));
@@ -196,13 +210,16 @@ class ReduceKernel final : public Kernel {
   Result<std::vector<bool>> folded_axes(const Dims& dims, const Dims& out) const {
     std::vector<bool> folded(dims.size(), false);
     for (const int64_t a : params_.axes) {
-      if (a < 0 || a >= int64_t(dims.size())) return bad("axis " + std::to_string(a) + " of " + to_string(dims));
+      if (a < 0 || a >= int64_t(dims.size()))
+        return bad("axis " + std::to_string(a) + " of " + to_string(dims));
       folded[size_t(a)] = true;
     }
     Dims expected;
     for (size_t a = 0; a < dims.size(); ++a) {
-      if (!folded[a]) expected.push_back(dims[a]);
-      else if (params_.keepdims) expected.push_back(1);
+      if (!folded[a])
+        expected.push_back(dims[a]);
+      else if (params_.keepdims)
+        expected.push_back(1);
     }
     if (expected != out)
       return bad("an output of shape " + to_string(out) + ", expected " + to_string(expected));
@@ -221,13 +238,17 @@ class ReduceKernel final : public Kernel {
     std::vector<size_t> kept, gone;
     for (size_t a = 0; a < dims.size(); ++a) {
       if (folded[a]) plan.count *= dims[a];
-      if (!plan.rows_vanish && a >= first_row && !folded[a]) space.row.push_back(a);
-      else (folded[a] ? gone : kept).push_back(a);
+      if (!plan.rows_vanish && a >= first_row && !folded[a])
+        space.row.push_back(a);
+      else
+        (folded[a] ? gone : kept).push_back(a);
     }
     for (const size_t a : kept) plan.items *= dims[a];
     space.outer = kept;
-    if (plan.rows_vanish) space.row = gone;
-    else space.outer.insert(space.outer.end(), gone.begin(), gone.end()), plan.folded = plan.count;
+    if (plan.rows_vanish)
+      space.row = gone;
+    else
+      space.outer.insert(space.outer.end(), gone.begin(), gone.end()), plan.folded = plan.count;
     plan.row = space.row_size();
     return space;
   }
@@ -240,7 +261,8 @@ class ReduceKernel final : public Kernel {
 
 Result<std::shared_ptr<const Kernel>> make_reduce(std::string_view params, Isa isa) {
   RK_TRY(ReduceParams p, from_bytes<ReduceParams>(params));
-  if (p.op == ops::ReduceOp::log_sum_exp) return Status::error(Code::unsupported, "reduce has no log_sum_exp");
+  if (p.op == ops::ReduceOp::log_sum_exp)
+    return Status::error(Code::unsupported, "reduce has no log_sum_exp");
   return std::shared_ptr<const Kernel>(std::make_shared<ReduceKernel>(std::move(p), isa));
 }
 

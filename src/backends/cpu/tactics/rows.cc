@@ -1,4 +1,5 @@
-// cpu.rows and cpu.reduce: softmax, normalisations and reductions with what is elementwise before and after them.
+// cpu.rows and cpu.reduce: softmax, normalisations and reductions with what is elementwise before and after
+// them.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/rows.h"
 
@@ -20,7 +21,8 @@ struct HeadAndTail {
   std::vector<ValueId> inputs;
 };
 
-/// `tail` after register 0 is multiplied by `scale` and added to `bias`, which become its inputs 1 and 2 when present.
+/// `tail` after register 0 is multiplied by `scale` and added to `bias`, which become its inputs 1 and 2 when
+/// present.
 RegionProgram after_scale_and_bias(RegionProgram tail, ValueId scale, ValueId bias) {
   RegionProgram made;
   Program& p = made.program;
@@ -47,8 +49,8 @@ RegionProgram after_scale_and_bias(RegionProgram tail, ValueId scale, ValueId bi
   return made;
 }
 
-Result<HeadAndTail> head_and_tail(const Region& region, const AnchoredRegion& parts, ValueId scale = ValueId::none,
-                                  ValueId bias = ValueId::none) {
+Result<HeadAndTail> head_and_tail(const Region& region, const AnchoredRegion& parts,
+                                  ValueId scale = ValueId::none, ValueId bias = ValueId::none) {
   const ValueId x = parts.anchor->inputs[0];
   RK_CHECK(needs_f32(region, x));
   for (const ValueId v : {scale, bias})
@@ -64,14 +66,16 @@ Result<HeadAndTail> head_and_tail(const Region& region, const AnchoredRegion& pa
   tail = after_scale_and_bias(std::move(tail), scale, bias);
   made.inputs.insert(made.inputs.end(), tail.inputs.begin() + 1, tail.inputs.end());
   made.tail = std::move(tail.program);
-  if (made.inputs.size() > 24) return refuse(std::to_string(made.inputs.size()) + " operands, at most 24 fit");
+  if (made.inputs.size() > 24)
+    return refuse(std::to_string(made.inputs.size()) + " operands, at most 24 fit");
   for (ValueId v : made.inputs)
     if (!kernel_input(region, v).ok()) return refuse("%" + region.body[v].name + " is used before and after");
   return made;
 }
 
 /// The inputs, and which of them the output may overwrite: a row is read before it is written.
-Status add_inputs(const Region& region, const std::vector<ValueId>& inputs, bool overwrites, BuiltKernel& kernel) {
+Status add_inputs(const Region& region, const std::vector<ValueId>& inputs, bool overwrites,
+                  BuiltKernel& kernel) {
   for (ValueId v : inputs) {
     RK_TRY(KernelInput input, kernel_input(region, v));
     if (overwrites && region.body.outputs.size() == 1 && input.region_input >= 0 &&
@@ -87,7 +91,9 @@ std::vector<int64_t> axes_from(int64_t first, int rank) {
   for (int64_t a = first; a < rank; ++a) axes.push_back(a);
   return axes;
 }
-ValueId optional(const Node& node, size_t i) { return i < node.inputs.size() ? node.inputs[i] : ValueId::none; }
+ValueId optional(const Node& node, size_t i) {
+  return i < node.inputs.size() ? node.inputs[i] : ValueId::none;
+}
 
 struct RowsRegion {
   RowsParams params;
@@ -117,7 +123,8 @@ Status describe(const Region& region, const Node& node, RowsParams& p, ValueId& 
   } else {
     const auto* group = node.op.as<ops::GroupNorm>();
     const auto* instance = node.op.as<ops::InstanceNorm>();
-    if (!group && !instance) return refuse("the anchor is " + std::string(node.op.name()) + ", not softmax or a norm");
+    if (!group && !instance)
+      return refuse("the anchor is " + std::string(node.op.name()) + ", not softmax or a norm");
     if (rank < 2) return refuse("x has no channels");
     const auto channels = x.shape[1].as_int();
     if (instance && !channels) return refuse("the number of channels is known only at run time");

@@ -11,7 +11,8 @@ namespace rekindle::cpu {
 template <class T> Result<const Node*> only_node_as(const Region& region) {
   if (region.body.node_count() != 1) return refuse("it takes one op at a time");
   const Node& node = region.body[region.body.first()];
-  if (!node.op.is<T>()) return refuse("the op is " + std::string(node.op.name()) + ", not " + std::string(T::name));
+  if (!node.op.is<T>())
+    return refuse("the op is " + std::string(node.op.name()) + ", not " + std::string(T::name));
   for (ValueId v : region.body.outputs)
     for (const Dim& d : region.body[v].type.shape)
       if (const auto symbol = d.as_symbol(); symbol && region.body.defines_symbol(v, *symbol))
@@ -22,7 +23,8 @@ template <class T> Result<const Node*> only_node_as(const Region& region) {
 /// Refuses elements that are no whole bytes: packed ones and strings.
 inline Status needs_bytes(const Region& region, ValueId v) {
   const DType t = region.body[v].type.dtype;
-  return bits_of(t) >= 8 ? Status{} : refuse("elements of " + std::string(to_string(t)) + " are no whole bytes");
+  return bits_of(t) >= 8 ? Status{}
+                         : refuse("elements of " + std::string(to_string(t)) + " are no whole bytes");
 }
 
 /// The first `count` inputs of the node become inputs of the kernel; absent ones stay absent.

@@ -15,6 +15,8 @@ std::span<const Tactic* const> tactics() {
       &tile_tactic(),
       &rows_tactic(),
       &reduce_tactic(),
+      &attention_tactic(),
+      &gather_tactic(),
       &reference_tactic(),  // always right, never fast: ends the table so that every op has an implementation
   };
   return list;

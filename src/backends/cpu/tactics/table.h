@@ -19,6 +19,8 @@ const Tactic& pad_tactic();
 const Tactic& tile_tactic();
 const Tactic& rows_tactic();
 const Tactic& reduce_tactic();
+const Tactic& attention_tactic();
+const Tactic& gather_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

@@ -1,8 +1,9 @@
 // copy, slice, expand, transpose, pad and tile against their references.
 // SPDX-License-Identifier: Apache-2.0
+#include "math/movement.h"
+
 #include "backends/cpu/kernels/copy.h"
 #include "math/copy.h"
-#include "math/movement.h"
 #include "tactic_test.h"
 
 namespace rekindle::cpu {
@@ -64,8 +65,8 @@ TEST(CopyTactic, WritesAndReadsStridedMemory) {
   // Columns 2 … 4 of a matrix into rows 1, 3 of another, every level.
   for (const Isa isa : isa_levels()) {
     Tensor from = random_tensor({4, 8}, 4), to(DType::f32, {6, 5});
-    ASSERT_TRUE(launch("cpu.copy", to_bytes(CopyParams{}), isa,
-                       {TestArg(from).view({4, 3}, {8, 1}, 2)}, {TestArg(to).view({4, 3}, {5, 1}, 6)})
+    ASSERT_TRUE(launch("cpu.copy", to_bytes(CopyParams{}), isa, {TestArg(from).view({4, 3}, {8, 1}, 2)},
+                       {TestArg(to).view({4, 3}, {5, 1}, 6)})
                     .ok());
     for (int64_t i = 0; i < 30; ++i) {
       const int64_t row = i / 5 - 1, column = i % 5 - 1;
@@ -87,7 +88,8 @@ TEST(PadTactic, PadsAndCropsInEveryMode) {
     expect_like_reference("cpu.pad", ops::Pad{{0, 0, -7, 0, 0, 0}, mode}, {x});
   }
   expect_like_reference("cpu.pad", ops::Pad{{2, 1}, ops::PadMode::constant}, {ints(DType::i8, {5})});
-  expect_like_reference("cpu.pad", ops::Pad{{2, 1}, ops::PadMode::constant}, {ints(DType::i64, {0}), Tensor::scalar<int64_t>(9)});
+  expect_like_reference("cpu.pad", ops::Pad{{2, 1}, ops::PadMode::constant},
+                        {ints(DType::i64, {0}), Tensor::scalar<int64_t>(9)});
 }
 
 TEST(PadTactic, Tiles) {

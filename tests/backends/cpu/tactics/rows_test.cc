@@ -12,14 +12,15 @@ namespace {
 
 constexpr double kAtol = 1e-5, kRtol = 1e-5;
 
-const std::vector<Dims> kShapes{{1}, {7}, {3, 0}, {0, 3}, {2, 1}, {5, 17}, {3, 64}, {2, 3, 131}, {2, 5, 7, 11}, {1, 2048}};
+const std::vector<Dims> kShapes{{1},     {7},     {3, 0},      {0, 3},        {2, 1},
+                                {5, 17}, {3, 64}, {2, 3, 131}, {2, 5, 7, 11}, {1, 2048}};
 
 TEST(RowsTactic, Softmax) {
   for (const Dims& dims : kShapes)
     for (int64_t axis = 0; axis < int64_t(dims.size()); ++axis) {
       expect_like_reference("cpu.rows", ops::Softmax{axis}, {random_tensor(dims, 1, -9, 9)}, 1e-7, kRtol);
-      expect_like_reference("cpu.rows", ops::LogSoftmax{axis - int64_t(dims.size())}, {random_tensor(dims, 2, -9, 9)},
-                            kAtol, kRtol);
+      expect_like_reference("cpu.rows", ops::LogSoftmax{axis - int64_t(dims.size())},
+                            {random_tensor(dims, 2, -9, 9)}, kAtol, kRtol);
     }
 }
 
@@ -41,26 +42,30 @@ TEST(RowsTactic, Norms) {
     for (const int64_t p : {1, 2})
       expect_like_reference("cpu.rows", ops::LpNormalize{0, p}, {x}, kAtol, kRtol);
   }
-  expect_like_reference("cpu.rows", ops::LayerNorm{1}, {random_tensor({3, 4, 5}, 1), random_tensor({4, 5}, 2), random_tensor({5}, 3)},
-                        5e-5, kRtol);
-  expect_like_reference("cpu.rows", ops::MeanVarianceNormalize{}, {random_tensor({2, 3, 5, 7}, 6)}, 5e-5, kRtol);
+  expect_like_reference("cpu.rows", ops::LayerNorm{1},
+                        {random_tensor({3, 4, 5}, 1), random_tensor({4, 5}, 2), random_tensor({5}, 3)}, 5e-5,
+                        kRtol);
+  expect_like_reference("cpu.rows", ops::MeanVarianceNormalize{}, {random_tensor({2, 3, 5, 7}, 6)}, 5e-5,
+                        kRtol);
   expect_like_reference("cpu.rows", ops::LpNormalize{1, 2}, {Tensor(DType::f32, {3, 5})});
 }
 
 TEST(RowsTactic, GroupAndInstanceNorm) {
-  const Tensor x = random_tensor({2, 6, 5, 7}, 7, -1, 4), scale = random_tensor({6}, 8), bias = random_tensor({6}, 9);
+  const Tensor x = random_tensor({2, 6, 5, 7}, 7, -1, 4), scale = random_tensor({6}, 8),
+               bias = random_tensor({6}, 9);
   for (const int64_t groups : {1, 2, 3, 6}) {
     expect_like_reference("cpu.rows", ops::GroupNorm{groups}, {x, scale, bias}, 5e-5, kRtol);
     expect_like_reference("cpu.rows", ops::GroupNorm{groups}, {x}, 5e-5, kRtol);
   }
   expect_like_reference("cpu.rows", ops::InstanceNorm{}, {x, scale, bias}, 5e-5, kRtol);
-  expect_like_reference("cpu.rows", ops::InstanceNorm{}, {random_tensor({1, 1, 3}, 1), random_tensor({1}, 2), random_tensor({1}, 3)},
-                        5e-5, kRtol);
+  expect_like_reference("cpu.rows", ops::InstanceNorm{},
+                        {random_tensor({1, 1, 3}, 1), random_tensor({1}, 2), random_tensor({1}, 3)}, 5e-5,
+                        kRtol);
 }
 
-const std::vector<ops::ReduceOp> kFolds{ops::ReduceOp::sum, ops::ReduceOp::mean, ops::ReduceOp::max, ops::ReduceOp::min,
-                                        ops::ReduceOp::prod, ops::ReduceOp::l1, ops::ReduceOp::l2,
-                                        ops::ReduceOp::sum_square};
+const std::vector<ops::ReduceOp> kFolds{ops::ReduceOp::sum, ops::ReduceOp::mean,      ops::ReduceOp::max,
+                                        ops::ReduceOp::min, ops::ReduceOp::prod,      ops::ReduceOp::l1,
+                                        ops::ReduceOp::l2,  ops::ReduceOp::sum_square};
 
 TEST(ReduceTactic, FoldsAnyAxes) {
   for (const ops::ReduceOp op : kFolds)
@@ -74,17 +79,19 @@ TEST(ReduceTactic, FoldsAnyAxes) {
       }
       for (const Dims& dims : kShapes)
         for (int64_t axis = 0; axis < int64_t(dims.size()); ++axis)
-          expect_like_reference("cpu.reduce", ops::Reduce{op, {axis}, keepdims}, {random_tensor(dims, 11)}, 1e-4, kRtol);
+          expect_like_reference("cpu.reduce", ops::Reduce{op, {axis}, keepdims}, {random_tensor(dims, 11)},
+                                1e-4, kRtol);
     }
   expect_like_reference("cpu.reduce", ops::Reduce{}, {Tensor::scalar(3.5f)});
-  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::log_sum, {1}}, {random_tensor({3, 9}, 1, 1, 2)}, 1e-5, 1e-5);
+  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::log_sum, {1}},
+                        {random_tensor({3, 9}, 1, 1, 2)}, 1e-5, 1e-5);
 }
 
 TEST(ReduceTactic, GlobalMeanOfImages) {
-  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::mean, {1, 2}}, {random_tensor({2, 113, 97, 24}, 12)},
-                        1e-6, 1e-5);
-  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::mean, {2, 3}}, {random_tensor({2, 5, 113, 97}, 13)},
-                        1e-6, 1e-5);
+  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::mean, {1, 2}},
+                        {random_tensor({2, 113, 97, 24}, 12)}, 1e-6, 1e-5);
+  expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::mean, {2, 3}},
+                        {random_tensor({2, 5, 113, 97}, 13)}, 1e-6, 1e-5);
 }
 
 TEST(ReduceTactic, NaNSpreads) {
@@ -135,7 +142,8 @@ TEST(RowsTactic, RefusesWithReasons) {
   const auto half = run_op("cpu.rows", ops::Softmax{}, {Tensor(DType::f16, {2, 2})}, Isa::baseline, 1);
   ASSERT_FALSE(half.ok());
   EXPECT_EQ(half.status().message(), "the type is f16, needs f32");
-  const auto other = run_op("cpu.reduce", ops::Reduce{ops::ReduceOp::log_sum_exp}, {random_tensor({2}, 1)}, Isa::baseline, 1);
+  const auto other = run_op("cpu.reduce", ops::Reduce{ops::ReduceOp::log_sum_exp}, {random_tensor({2}, 1)},
+                            Isa::baseline, 1);
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.status().code(), Code::unsupported);
 }

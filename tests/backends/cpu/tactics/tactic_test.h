@@ -7,16 +7,16 @@
 
 namespace rekindle::cpu {
 
-/// What a graph makes of the inputs, by the named tactic: the whole graph is one region. Absent tensors (no data) must
-/// not be inputs. `constants[i]`: input i is a weight.
-inline Result<Tensors> run_region(const std::string& name, Graph body, NodeId anchor, const Tensors& inputs, Isa isa,
-                                  int threads, const std::vector<bool>& constants = {}) {
+/// What a graph makes of the inputs, by the named tactic: the whole graph is one region. Absent tensors (no
+/// data) must not be inputs. `constants[i]`: input i is a weight.
+inline Result<Tensors> run_region(const std::string& name, Graph body, NodeId anchor, const Tensors& inputs,
+                                  Isa isa, int threads, const std::vector<bool>& constants = {}) {
   Region region;
   region.body = std::move(body);
   region.anchor = anchor;
   for (size_t i = 0; i < inputs.size(); ++i)
-    region.constants.push_back(i < constants.size() && constants[i] ? std::make_shared<const Tensor>(inputs[i])
-                                                                     : nullptr);
+    region.constants.push_back(
+        i < constants.size() && constants[i] ? std::make_shared<const Tensor>(inputs[i]) : nullptr);
   Target target;
   target.isa = isa;
   const Tactic* tactic = nullptr;
@@ -28,8 +28,10 @@ inline Result<Tensors> run_region(const std::string& name, Graph body, NodeId an
   RK_TRY(BuiltKernel kernel, tactic->build(region, configs.empty() ? Config{} : configs[0], target));
   std::vector<TestArg> in, out;
   for (const KernelInput& k : kernel.inputs) {
-    if (k.region_input >= 0) in.emplace_back(inputs[size_t(k.region_input)]);
-    else in.push_back(k.constant.has_data() ? TestArg::weight(k.constant) : TestArg::absent());
+    if (k.region_input >= 0)
+      in.emplace_back(inputs[size_t(k.region_input)]);
+    else
+      in.push_back(k.constant.has_data() ? TestArg::weight(k.constant) : TestArg::absent());
   }
   Tensors results;
   for (size_t i = 0; i < region.body.outputs.size(); ++i) {

@@ -60,21 +60,25 @@ Difference difference(const Tensor& got, const Tensor& expected, const Tolerance
     worst.got = got.as_double(i);
     worst.expected = expected.as_double(i);
   }
-  worst.relative = worst.absolute == 0 ? 0 : worst.absolute / std::max(largest, std::numeric_limits<double>::min());
+  worst.relative =
+      worst.absolute == 0 ? 0 : worst.absolute / std::max(largest, std::numeric_limits<double>::min());
   return worst;
 }
 
 std::string disagreement(const Tensor& got, const Tensor& expected, const Tolerance& tolerance) {
   if (std::string why = type_difference(got, expected); !why.empty()) return why;
   if (got.dtype() == DType::string) return got.strings() == expected.strings() ? "" : "its strings differ";
-  if (got.dtype() == DType::c64) return complex_agree<float>(got, expected, tolerance) ? "" : "its complex values differ";
-  if (got.dtype() == DType::c128) return complex_agree<double>(got, expected, tolerance) ? "" : "its complex values differ";
+  if (got.dtype() == DType::c64)
+    return complex_agree<float>(got, expected, tolerance) ? "" : "its complex values differ";
+  if (got.dtype() == DType::c128)
+    return complex_agree<double>(got, expected, tolerance) ? "" : "its complex values differ";
   const Difference d = difference(got, expected, tolerance);
   if (d.outside == 0) return {};
   char text[160];
-  std::snprintf(text, sizeof text, "%lld of %lld values differ, the most at element %lld: %.9g, expected %.9g",
-                static_cast<long long>(d.outside), static_cast<long long>(got.count()), static_cast<long long>(d.where),
-                d.got, d.expected);
+  std::snprintf(text, sizeof text,
+                "%lld of %lld values differ, the most at element %lld: %.9g, expected %.9g",
+                static_cast<long long>(d.outside), static_cast<long long>(got.count()),
+                static_cast<long long>(d.where), d.got, d.expected);
   return text;
 }
 

@@ -11,10 +11,10 @@ struct Tolerance {
   double atol = 1e-7, rtol = 1e-3;
 };
 struct Difference {
-  double absolute = 0;   // the largest
-  double relative = 0;   // that by the largest magnitude of the reference
-  int64_t where = 0;     // element of the largest difference
-  int64_t outside = 0;   // elements beyond atol + rtol * |reference|, each by its own
+  double absolute = 0;           // the largest
+  double relative = 0;           // that by the largest magnitude of the reference
+  int64_t where = 0;             // element of the largest difference
+  int64_t outside = 0;           // elements beyond atol + rtol * |reference|, each by its own
   double got = 0, expected = 0;  // at `where`
 };
 
@@ -22,7 +22,8 @@ struct Difference {
 std::string type_difference(const Tensor& got, const Tensor& expected);
 /// Of two tensors of one type. NaN equals NaN; an infinity only itself. Numbers only.
 Difference difference(const Tensor& got, const Tensor& expected, const Tolerance& tolerance);
-/// Empty when every element agrees, else what is wrong: dtype, shape, or the worst element. Strings and complex numbers too.
+/// Empty when every element agrees, else what is wrong: dtype, shape, or the worst element. Strings and
+/// complex numbers too.
 std::string disagreement(const Tensor& got, const Tensor& expected, const Tolerance& tolerance);
 
 }  // namespace rekindle::cli

@@ -50,7 +50,8 @@ void measure(Worker& worker, const Arguments& a, std::latch& warm, std::atomic<b
   if (!worker.status.ok()) failed = true;
   warm.arrive_and_wait();
   const auto start = Clock::now();
-  while (!failed && (seconds_since(start) < a.duration || int64_t(worker.milliseconds.size()) < a.iterations)) {
+  while (!failed &&
+         (seconds_since(start) < a.duration || int64_t(worker.milliseconds.size()) < a.iterations)) {
     const auto before = Clock::now();
     worker.status = worker.context->run();
     worker.milliseconds.push_back(seconds_since(before) * 1e3);
@@ -90,13 +91,16 @@ Summary summarize(std::vector<double> times, double walltime) {
 void print_summary(const Summary& s) {
   std::printf("=== Performance summary ===\n");
   std::printf("Throughput: %g qps\n", s.throughput);
-  std::printf("Latency: min = %g ms, max = %g ms, mean = %g ms, median = %g ms", s.min, s.max, s.mean, s.median);
+  std::printf("Latency: min = %g ms, max = %g ms, mean = %g ms, median = %g ms", s.min, s.max, s.mean,
+              s.median);
   for (const auto& [p, value] : s.percentiles) std::printf(", percentile(%d%%) = %g ms", p, value);
   std::printf("\nTotal Host Walltime: %g s\n", s.walltime);
   const double variation = s.mean > 0 ? s.deviation / s.mean : 0;
   if (variation > 0.1)
-    std::fprintf(stderr, "warning: latency varies by %.0f %% (standard deviation by mean), so single numbers say little\n",
-                 variation * 100);
+    std::fprintf(
+        stderr,
+        "warning: latency varies by %.0f %% (standard deviation by mean), so single numbers say little\n",
+        variation * 100);
 }
 
 Json summary_json(const Summary& s, const Arguments& a, const Plan& plan, int threads) {
@@ -172,7 +176,8 @@ Result<int> bench(Arguments a) {
     worker.milliseconds.reserve(1 << 16);
   }
   if (threads * a.streams > usable_cores())
-    std::fprintf(stderr, "warning: %d streams of %d threads share %d cores\n", a.streams, threads, usable_cores());
+    std::fprintf(stderr, "warning: %d streams of %d threads share %d cores\n", a.streams, threads,
+                 usable_cores());
   std::latch warm(a.streams + 1);
   std::atomic<bool> failed = false;
   std::vector<std::jthread> running;
@@ -204,20 +209,26 @@ void add_bench(CLI::App& app, Command& chosen) {
   command->add_option("FILE", a->file, "engine, or ONNX model to build on the spot")->required();
   command->add_option("--duration", a->duration, "measure for so many seconds")->capture_default_str();
   command->add_option("--warmup", a->warmup, "run for so many seconds first")->capture_default_str();
-  command->add_option("--iterations", a->iterations, "and at least so many runs a stream")->capture_default_str();
+  command->add_option("--iterations", a->iterations, "and at least so many runs a stream")
+      ->capture_default_str();
   command->add_option("--streams", a->streams, "contexts that run at the same time")->capture_default_str();
-  command->add_option("--threads", a->threads, "threads of each stream; 0: the cores by the streams")->capture_default_str();
+  command->add_option("--threads", a->threads, "threads of each stream; 0: the cores by the streams")
+      ->capture_default_str();
   command->add_option("--input", a->inputs.files, "NAME=FILE.npy; inputs not given are random")->take_all();
-  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")->take_all();
-  command->add_option("--profile", a->build.profiles, "for models: NAME=MIN:USUAL:MAX shapes to build for")->take_all();
-  command->add_option("--effort", a->build.effort, "for models: 0 measures nothing, 5 everything")->capture_default_str();
+  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")
+      ->take_all();
+  command->add_option("--profile", a->build.profiles, "for models: NAME=MIN:USUAL:MAX shapes to build for")
+      ->take_all();
+  command->add_option("--effort", a->build.effort, "for models: 0 measures nothing, 5 everything")
+      ->capture_default_str();
   command->add_option("--target", a->build.target, "for models: what to build for")->capture_default_str();
   command->add_flag("--steps", a->profile_steps, "time each kernel too, in runs of their own");
   command->add_option("--json", a->json, "write the numbers; - is stdout");
   command->add_flag("-q,--quiet", a->build.quiet, "no progress");
-  command->footer("Examples:\n"
-                  "  rekindle bench det.engine --shape x=1x3x640x640 --duration 5\n"
-                  "  rekindle bench model.onnx --streams 2 --threads 1 --json result.json");
+  command->footer(
+      "Examples:\n"
+      "  rekindle bench det.engine --shape x=1x3x640x640 --duration 5\n"
+      "  rekindle bench model.onnx --streams 2 --threads 1 --json result.json");
   command->callback([a, &chosen] { chosen.run = [a] { return bench(*a); }; });
 }
 

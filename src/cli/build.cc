@@ -26,7 +26,8 @@ Result<BuildOptions> options_of(const Arguments& a) {
   for (size_t i = 0; i < kPrecisionNames.size(); ++i)
     if (kPrecisionNames[i] == a.precision) options.precision = Precision(i), known = true;
   if (!known)
-    return Status::error(Code::invalid_argument, "precision '" + a.precision + "' is none of fp32, fp16, bf16, int8, best");
+    return Status::error(Code::invalid_argument,
+                         "precision '" + a.precision + "' is none of fp32, fp16, bf16, int8, best");
   for (const std::string& text : a.profiles) {
     RK_TRY(auto pair, split_name(text, "MIN:USUAL:MAX"));
     RK_TRY(options.profiles[pair.first], parse_profile(pair.second));
@@ -49,10 +50,13 @@ void print_explanation(const CompileReport& report) {
     if (!region.origin.empty()) std::printf("    from %s\n", region.origin.c_str());
     for (const Candidate& c : region.choice.candidates) {
       const std::string name = c.tactic + (c.config.empty() ? "" : " [" + c.config + "]");
-      if (!c.refusal.empty()) std::printf("    %-40s refused: %s\n", name.c_str(), c.refusal.c_str());
+      if (!c.refusal.empty())
+        std::printf("    %-40s refused: %s\n", name.c_str(), c.refusal.c_str());
       else if (c.microseconds > 0)
-        std::printf("    %-40s %10.1f us%s\n", name.c_str(), c.microseconds, c.is_predicted ? " (predicted)" : "");
-      else std::printf("    %-40s taken by order, not measured\n", name.c_str());
+        std::printf("    %-40s %10.1f us%s\n", name.c_str(), c.microseconds,
+                    c.is_predicted ? " (predicted)" : "");
+      else
+        std::printf("    %-40s taken by order, not measured\n", name.c_str());
     }
   }
   for (const std::string& remark : report.remarks) std::printf("%s\n", remark.c_str());
@@ -83,7 +87,9 @@ Json report_json(const BuildReport& report, int64_t bytes) {
 Result<int> build(const Arguments& a) {
   RK_TRY(BuildOptions options, options_of(a));
   auto progress = std::make_shared<Progress>(a.quiet);
-  options.progress = [progress](std::string_view phase, int done, int total) { (*progress)(phase, done, total); };
+  options.progress = [progress](std::string_view phase, int done, int total) {
+    (*progress)(phase, done, total);
+  };
   auto built = build_engine(a.model, options);
   progress->finish();
   if (!built.ok()) return built.status();
@@ -98,7 +104,8 @@ Result<int> build(const Arguments& a) {
                 human_bytes(variant.arena_bytes).c_str(), human_bytes(variant.arena_lower_bound).c_str());
   }
   if (!a.quiet)
-    std::printf("%s: %s in %.1f s\n", a.output.c_str(), human_bytes(int64_t(built->bytes.size())).c_str(), report.seconds);
+    std::printf("%s: %s in %.1f s\n", a.output.c_str(), human_bytes(int64_t(built->bytes.size())).c_str(),
+                report.seconds);
   if (!a.json.empty()) RK_CHECK(write_json(report_json(report, int64_t(built->bytes.size())), a.json));
   return kOk;
 }
@@ -112,20 +119,27 @@ void add_build(CLI::App& app, Command& chosen) {
   command->add_option("-o,--output", a->output, "engine file to write")->required();
   command->add_option("--target", a->targets, "cpu, cpu:avx2 …; may be repeated")->take_all();
   command->add_option("--precision", a->precision, "fp32, fp16, bf16, int8 or best")->capture_default_str();
-  command->add_option("--profile", a->profiles, "NAME=MIN:USUAL:MAX shapes of an input, or one shape")->take_all();
+  command->add_option("--profile", a->profiles, "NAME=MIN:USUAL:MAX shapes of an input, or one shape")
+      ->take_all();
   command->add_option("--effort", a->effort, "0 measures nothing, 5 everything")->capture_default_str();
   command->add_option("--threads", a->threads, "threads to tune for; 0: every core")->capture_default_str();
   command->add_option("--timing-cache", a->timing_cache, "file of measurements, read and written");
-  command->add_option("--workspace", a->workspace, "most scratch memory a kernel may take")->capture_default_str();
-  command->add_flag("--explain", a->explain, "print each kernel's rivals, their times and why others were refused");
+  command->add_option("--workspace", a->workspace, "most scratch memory a kernel may take")
+      ->capture_default_str();
+  command->add_flag("--explain", a->explain,
+                    "print each kernel's rivals, their times and why others were refused");
   command->add_option("--json", a->json, "write a report; - is stdout");
   command->add_option("--dump-passes", a->dump_passes, "folder for the graph after every pass");
-  command->add_option("--disable", a->disabled, "a pass, or tactics by the beginning of their name")->take_all();
+  command->add_option("--disable", a->disabled, "a pass, or tactics by the beginning of their name")
+      ->take_all();
   command->add_option("--limit", a->limit, "stop after so many rewrites, to find a wrong one");
-  command->add_flag("--keep-ir", a->keep_ir, "keep the graph in the engine, so that other machines can compile it again");
+  command->add_flag("--keep-ir", a->keep_ir,
+                    "keep the graph in the engine, so that other machines can compile it again");
   command->add_flag("--allow-links", a->allow_links, "external data may be links");
   command->add_flag("-q,--quiet", a->quiet, "print errors only");
-  command->footer("Example:\n  rekindle build rec.onnx -o rec.engine --profile x=1x3x48x32:1x3x48x320:8x3x48x1280 --explain");
+  command->footer(
+      "Example:\n  rekindle build rec.onnx -o rec.engine --profile x=1x3x48x32:1x3x48x320:8x3x48x1280 "
+      "--explain");
   command->callback([a, &chosen] { chosen.run = [a] { return build(*a); }; });
 }
 

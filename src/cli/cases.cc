@@ -49,7 +49,8 @@ Result<Model> prepare_engine(const fs::path& path, const CaseOptions& options) {
   const std::shared_ptr<Context> context = std::move(made);
   Model model;
   for (const Binding& b : engine->bindings()) (b.is_input ? model.inputs : model.outputs).push_back(b.name);
-  model.run = [context, inputs = model.inputs, outputs = model.outputs](const Tensors& values) -> Result<Tensors> {
+  model.run = [context, inputs = model.inputs,
+               outputs = model.outputs](const Tensors& values) -> Result<Tensors> {
     for (size_t i = 0; i < inputs.size(); ++i) RK_CHECK(context->bind(inputs[i], values[i]));
     RK_CHECK(context->run());
     Tensors results;
@@ -79,10 +80,12 @@ Status check_data_set(const fs::path& folder, const Model& model, const CaseOpti
   RK_TRY(const Tensors expected, read_tensors(folder, "output"));
   const auto count_error = [&](const char* what, size_t given, size_t wanted) {
     return Status::error(Code::invalid_argument, "the data set has " + std::to_string(given) + " " + what +
-                                                     ", expected " + std::to_string(wanted) + " as the model");
+                                                     ", expected " + std::to_string(wanted) +
+                                                     " as the model");
   };
   if (inputs.size() != model.inputs.size()) return count_error("inputs", inputs.size(), model.inputs.size());
-  if (expected.size() != model.outputs.size()) return count_error("outputs", expected.size(), model.outputs.size());
+  if (expected.size() != model.outputs.size())
+    return count_error("outputs", expected.size(), model.outputs.size());
   RK_TRY(const Tensors outputs, model.run(inputs));
   for (size_t i = 0; i < outputs.size(); ++i)
     if (const std::string why = disagreement(outputs[i], expected[i], options.tolerance); !why.empty())

@@ -9,7 +9,8 @@
 
 namespace rekindle::cli {
 
-/// Every folder below `root` that holds a model.onnx, as paths from it, sorted; `filter` is a part of the path.
+/// Every folder below `root` that holds a model.onnx, as paths from it, sorted; `filter` is a part of the
+/// path.
 Result<std::vector<std::string>> find_cases(const std::string& root, const std::string& filter);
 
 enum class Pipeline : uint8_t {

@@ -15,11 +15,15 @@ namespace rekindle::cli {
 
 int exit_code(const Status& status) {
   switch (status.code()) {
-    case Code::ok: return kOk;
+    case Code::ok:
+      return kOk;
     case Code::out_of_memory:
-    case Code::device: return kResource;
-    case Code::internal: return kInternal;
-    default: return kWrongInput;
+    case Code::device:
+      return kResource;
+    case Code::internal:
+      return kInternal;
+    default:
+      return kWrongInput;
   }
 }
 
@@ -31,7 +35,8 @@ double now() {
 
 Progress::Progress(bool quiet) : quiet_(quiet), is_terminal_(isatty(STDERR_FILENO) != 0) {
   const char* terminal = std::getenv("TERM");
-  if (terminal == nullptr || std::string_view(terminal) == "dumb") is_terminal_ = false;  // it cannot rewrite lines
+  if (terminal == nullptr || std::string_view(terminal) == "dumb")
+    is_terminal_ = false;  // it cannot rewrite lines
 }
 
 void Progress::operator()(std::string_view phase, int done, int total) {
@@ -84,7 +89,11 @@ std::string human_bytes(int64_t bytes) {
   size_t unit = 0;
   while (value >= 1024 && unit < 4) value /= 1024, ++unit;
   char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : value < 10 ? "%.2f %s" : "%.1f %s", value, kUnits[unit]);
+  std::snprintf(text, sizeof text,
+                unit == 0    ? "%.0f %s"
+                : value < 10 ? "%.2f %s"
+                             : "%.1f %s",
+                value, kUnits[unit]);
   return text;
 }
 

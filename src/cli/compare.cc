@@ -31,9 +31,10 @@ struct Row {
   bool agrees = false;
 };
 
-/// Errors count by the largest magnitude of the whole tensor: a sum that cancels to nearly nothing is no error of its own.
-Row compare_values(const std::string& name, const std::string& origin, const Tensor& got, const Tensor& expected,
-                   const Tolerance& t) {
+/// Errors count by the largest magnitude of the whole tensor: a sum that cancels to nearly nothing is no
+/// error of its own.
+Row compare_values(const std::string& name, const std::string& origin, const Tensor& got,
+                   const Tensor& expected, const Tolerance& t) {
   Row row{name, origin, type_difference(got, expected), {}, false};
   if (!row.problem.empty()) return row;
   if (got.dtype() == DType::string || is_complex(got.dtype())) {
@@ -53,8 +54,8 @@ void print_row(const Row& r) {
     std::printf("%-8s %s: %s\n", "DIFFERS", r.name.c_str(), r.problem.c_str());
     return;
   }
-  std::printf("%-8s %s: largest error %.3g absolute, %.3g relative to the largest magnitude\n", r.agrees ? "ok" : "DIFFERS",
-              r.name.c_str(), r.difference.absolute, r.difference.relative);
+  std::printf("%-8s %s: largest error %.3g absolute, %.3g relative to the largest magnitude\n",
+              r.agrees ? "ok" : "DIFFERS", r.name.c_str(), r.difference.absolute, r.difference.relative);
   if (!r.agrees)
     std::printf("         element %lld is %.9g, expected %.9g\n", static_cast<long long>(r.difference.where),
                 r.difference.got, r.difference.expected);
@@ -81,7 +82,8 @@ Result<int> report(const Arguments& a, const std::vector<Row>& rows) {
   if (a.json != "-" && a.layers) {
     std::printf("%zu values compared, %d differ\n", rows.size(), beyond);
     if (first)
-      std::printf("first: %s%s%s\n", first->name.c_str(), first->origin.empty() ? "" : " of ", first->origin.c_str());
+      std::printf("first: %s%s%s\n", first->name.c_str(), first->origin.empty() ? "" : " of ",
+                  first->origin.c_str());
   }
   Json json;
   json[a.layers ? "layers" : "outputs"] = std::move(list);
@@ -109,7 +111,8 @@ void expose_all(Graph& graph) {
   graph.set_outputs(std::move(values));
 }
 
-Result<std::shared_ptr<const Engine>> engine_of_layers(const PreparedModel& model, const Graph& graph, const OnTheSpot& how) {
+Result<std::shared_ptr<const Engine>> engine_of_layers(const PreparedModel& model, const Graph& graph,
+                                                       const OnTheSpot& how) {
   CompileOptions options;
   RK_TRY(options.target, parse_target(how.target));
   RK_TRY(const Backend backend, backend_for(options.target));
@@ -135,8 +138,9 @@ Status bind_inputs(Context& context, const Engine& engine, const std::map<std::s
     if (!b.is_input) continue;
     const auto found = inputs.find(b.name);
     if (found == inputs.end())
-      return Status::error(Code::invalid_argument,
-                           "the engine has an input '" + b.name + "' that the model lacks, expected an engine of this model");
+      return Status::error(
+          Code::invalid_argument,
+          "the engine has an input '" + b.name + "' that the model lacks, expected an engine of this model");
     RK_CHECK(context.bind(b.name, found->second));
   }
   return {};
@@ -180,7 +184,9 @@ Result<int> compare(Arguments a) {
   for (size_t i = 0; i < graph.outputs.size(); ++i) order.emplace_back(i, graph.outputs[i]);
   std::map<NodeId, size_t> place;
   for (const NodeId n : graph.order()) place.emplace(n, place.size());
-  const auto place_of = [&](ValueId v) { return graph[v].producer == NodeId::none ? 0 : place[graph[v].producer] + 1; };
+  const auto place_of = [&](ValueId v) {
+    return graph[v].producer == NodeId::none ? 0 : place[graph[v].producer] + 1;
+  };
   if (a.layers)
     std::stable_sort(order.begin(), order.end(),
                      [&](const auto& x, const auto& y) { return place_of(x.second) < place_of(y.second); });
@@ -200,19 +206,23 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("MODEL", a->model, "ONNX file")->required();
   command->add_option("ENGINE", a->engine, "its engine; built on the spot when not given");
   command->add_option("--atol", a->tolerance.atol, "errors up to this agree")->capture_default_str();
-  command->add_option("--rtol", a->tolerance.rtol, "plus this much of the output's largest magnitude")->capture_default_str();
-  command->add_flag("--layers", a->layers, "every value between the layers too, built without fusion; names the first that differs");
+  command->add_option("--rtol", a->tolerance.rtol, "plus this much of the output's largest magnitude")
+      ->capture_default_str();
+  command->add_flag("--layers", a->layers,
+                    "every value between the layers too, built without fusion; names the first that differs");
   command->add_option("--input", a->inputs.files, "NAME=FILE.npy; inputs not given are random")->take_all();
-  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")->take_all();
+  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")
+      ->take_all();
   command->add_option("--profile", a->build.profiles, "NAME=MIN:USUAL:MAX shapes to build for")->take_all();
   command->add_option("--effort", a->build.effort, "0 measures nothing, 5 everything")->capture_default_str();
   command->add_option("--threads", a->build.threads, "0: every core")->capture_default_str();
   command->add_option("--target", a->build.target, "what to build for")->capture_default_str();
   command->add_option("--json", a->json, "write the result; - is stdout");
   command->add_flag("-q,--quiet", a->build.quiet, "no progress");
-  command->footer("The exit code is 1 when an output is beyond the tolerance.\nExamples:\n"
-                  "  rekindle compare det.onnx det.engine --input x=page.npy\n"
-                  "  rekindle compare det.onnx --layers --shape x=1x3x320x320");
+  command->footer(
+      "The exit code is 1 when an output is beyond the tolerance.\nExamples:\n"
+      "  rekindle compare det.onnx det.engine --input x=page.npy\n"
+      "  rekindle compare det.onnx --layers --shape x=1x3x320x320");
   command->callback([a, &chosen] { chosen.run = [a] { return compare(*a); }; });
 }
 

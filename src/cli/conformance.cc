@@ -36,8 +36,10 @@ std::string kind_of(const std::string& reason) {
       continue;
     }
     if (quoted) continue;
-    if (!std::isdigit(static_cast<unsigned char>(c))) kind += c;
-    else if (kind.empty() || kind.back() != '#') kind += '#';
+    if (!std::isdigit(static_cast<unsigned char>(c)))
+      kind += c;
+    else if (kind.empty() || kind.back() != '#')
+      kind += '#';
   }
   return kind.substr(0, 160);
 }
@@ -55,17 +57,20 @@ void print_reasons(const std::vector<CaseResult>& results, const std::string& st
 }
 
 int count(const std::vector<CaseResult>& results, const std::string& status) {
-  return int(std::count_if(results.begin(), results.end(), [&](const CaseResult& r) { return r.status == status; }));
+  return int(
+      std::count_if(results.begin(), results.end(), [&](const CaseResult& r) { return r.status == status; }));
 }
 
-Json results_json(const std::vector<std::string>& cases, const std::vector<CaseResult>& results, const Arguments& a) {
+Json results_json(const std::vector<std::string>& cases, const std::vector<CaseResult>& results,
+                  const Arguments& a) {
   Json json;
   json["pipeline"] = a.pipeline;
   json["target"] = a.options.target;
   for (const char* status : {"passed", "failed", "unsupported"}) json[status] = count(results, status);
   json["cases"] = Json::array();
   for (size_t i = 0; i < cases.size(); ++i)
-    json["cases"].push_back({{"case", cases[i]}, {"status", results[i].status}, {"reason", results[i].reason}});
+    json["cases"].push_back(
+        {{"case", cases[i]}, {"status", results[i].status}, {"reason", results[i].reason}});
   return json;
 }
 
@@ -82,13 +87,16 @@ Result<int> conformance(Arguments a) {
     return Status::error(Code::invalid_argument,
                          "pipeline '" + a.pipeline + "' is none of reference, optimized, engine");
   a.options.pipeline = Pipeline(pipeline - kPipelineNames.begin());
-  if (a.jobs < 0 || a.jobs > 1024 || a.options.threads < 1 || !(a.limits.seconds > 0) || !(a.limits.seconds < 1e6))
-    return Status::error(Code::invalid_argument, "expected --jobs 0 to 1024, --threads of at least 1, --timeout above 0");
+  if (a.jobs < 0 || a.jobs > 1024 || a.options.threads < 1 || !(a.limits.seconds > 0) ||
+      !(a.limits.seconds < 1e6))
+    return Status::error(Code::invalid_argument,
+                         "expected --jobs 0 to 1024, --threads of at least 1, --timeout above 0");
   RK_TRY(a.limits.memory_bytes, parse_bytes(a.memory));
   RK_TRY(const Target target, parse_target(a.options.target));
   RK_TRY(const auto cases, find_cases(a.folder, a.filter));
   if (cases.empty())
-    return Status::error(Code::not_found, "there is no case below " + a.folder + ", expected folders with a model.onnx");
+    return Status::error(Code::not_found,
+                         "there is no case below " + a.folder + ", expected folders with a model.onnx");
   std::vector<CaseResult> results(cases.size());
   Progress progress(a.quiet);
   int ended = 0;
@@ -110,8 +118,8 @@ Result<int> conformance(Arguments a) {
       std::printf("%s %s: %s\n", results[i].status.c_str(), cases[i].c_str(), results[i].reason.c_str());
   print_reasons(results, "failed");
   print_reasons(results, "unsupported");
-  std::printf("%zu cases: %d passed, %d failed, %d unsupported\n", cases.size(), count(results, "passed"), failed,
-              count(results, "unsupported"));
+  std::printf("%zu cases: %d passed, %d failed, %d unsupported\n", cases.size(), count(results, "passed"),
+              failed, count(results, "unsupported"));
   return failed == 0 ? kOk : kWrongInput;
 }
 
@@ -120,7 +128,9 @@ Result<int> conformance(Arguments a) {
 void add_conformance(CLI::App& app, Command& chosen) {
   auto* command = app.add_subcommand("conformance", "Run ONNX test cases and count what passes");
   auto a = std::make_shared<Arguments>();
-  command->add_option("DIR", a->folder, "folder with <case>/model.onnx and test_data_set_*/*.pb, at any depth")->required();
+  command
+      ->add_option("DIR", a->folder, "folder with <case>/model.onnx and test_data_set_*/*.pb, at any depth")
+      ->required();
   command->add_option("--target", a->options.target, "what to build for")->capture_default_str();
   command->add_option("--pipeline", a->pipeline, "reference, optimized or engine")->capture_default_str();
   command->add_option("--filter", a->filter, "only cases with this in their path");
@@ -128,13 +138,15 @@ void add_conformance(CLI::App& app, Command& chosen) {
   command->add_option("--threads", a->options.threads, "threads of each case")->capture_default_str();
   command->add_option("--timeout", a->limits.seconds, "seconds for each case")->capture_default_str();
   command->add_option("--memory", a->memory, "address space for each case")->capture_default_str();
-  command->add_option("--rtol", a->options.tolerance.rtol, "relative tolerance of each value")->capture_default_str();
+  command->add_option("--rtol", a->options.tolerance.rtol, "relative tolerance of each value")
+      ->capture_default_str();
   command->add_option("--atol", a->options.tolerance.atol, "plus this")->capture_default_str();
   command->add_option("--json", a->json, "write the result of every case; - is stdout");
   command->add_flag("-v,--verbose", a->verbose, "print the reasons of unsupported cases too");
   command->add_flag("-q,--quiet", a->quiet, "no progress");
-  command->footer("The exit code is 1 when a case fails; unsupported ones are counted, not failed.\nExample:\n"
-                  "  rekindle conformance cases --filter node/test_conv --json result.json");
+  command->footer(
+      "The exit code is 1 when a case fails; unsupported ones are counted, not failed.\nExample:\n"
+      "  rekindle conformance cases --filter node/test_conv --json result.json");
   command->callback([a, &chosen] { chosen.run = [a] { return conformance(*a); }; });
 }
 

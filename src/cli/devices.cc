@@ -1,8 +1,8 @@
 // rekindle devices: what this machine offers, and which program this is.
 // SPDX-License-Identifier: Apache-2.0
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -32,9 +32,8 @@ struct Cache {
   const char* name;
   int key;
 };
-constexpr Cache kCaches[] = {{"l1d", _SC_LEVEL1_DCACHE_SIZE},
-                             {"l2", _SC_LEVEL2_CACHE_SIZE},
-                             {"l3", _SC_LEVEL3_CACHE_SIZE}};
+constexpr Cache kCaches[] = {
+    {"l1d", _SC_LEVEL1_DCACHE_SIZE}, {"l2", _SC_LEVEL2_CACHE_SIZE}, {"l3", _SC_LEVEL3_CACHE_SIZE}};
 
 Result<int> list_devices(const std::string& json_path) {
   Json json;

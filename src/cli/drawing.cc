@@ -21,7 +21,8 @@ namespace {
 
 constexpr const char* kHead =
     "digraph engine {\n  rankdir=TB;\n  node [shape=box, style=\"rounded,filled\", fillcolor=\"#eef3fb\", "
-    "fontname=\"Helvetica\", fontsize=10];\n  edge [fontname=\"Helvetica\", fontsize=8, color=\"#555555\"];\n";
+    "fontname=\"Helvetica\", fontsize=10];\n  edge [fontname=\"Helvetica\", fontsize=8, "
+    "color=\"#555555\"];\n";
 
 /// A quoted string of graphviz; long lines are cut, since a box must stay readable.
 std::string quoted(const std::string& text) {
@@ -31,9 +32,12 @@ std::string quoted(const std::string& text) {
     column = c == '\n' ? 0 : column + 1;
     if (column == 64) out += "...";
     if (column >= 64) continue;
-    if (c == '\n') out += "\\n";
-    else if (c == '"' || c == '\\') out += std::string("\\") + c;
-    else if (static_cast<unsigned char>(c) >= ' ') out += c;
+    if (c == '\n')
+      out += "\\n";
+    else if (c == '"' || c == '\\')
+      out += std::string("\\") + c;
+    else if (static_cast<unsigned char>(c) >= ' ')
+      out += c;
   }
   return out + "\"";
 }
@@ -59,12 +63,14 @@ class Drawing {
 constexpr const char* kInputLook = ", shape=ellipse, fillcolor=\"#e7f6e7\"";
 constexpr const char* kOutputLook = ", shape=ellipse, fillcolor=\"#fbeee0\"";
 
-/// Which steps a view's bytes come from. Parts of a concatenation are written by several steps; a step that writes the whole
-/// buffer hides those before it.
+/// Which steps a view's bytes come from. Parts of a concatenation are written by several steps; a step that
+/// writes the whole buffer hides those before it.
 class Writers {
  public:
   explicit Writers(const Plan& plan) : plan_(plan), writes_(plan.buffers.size()) {}
-  void wrote(uint32_t view, const std::string& box) { writes_[plan_.views[view].buffer].push_back({view, box}); }
+  void wrote(uint32_t view, const std::string& box) {
+    writes_[plan_.views[view].buffer].push_back({view, box});
+  }
   std::vector<std::string> of(uint32_t view) const {
     const auto& list = writes_[plan_.views[view].buffer];
     std::vector<std::string> boxes;
@@ -117,7 +123,8 @@ void draw_plan(Drawing& d, const Plan& plan, const std::string& prefix) {
       if (v != kNone) writers.wrote(v, box);
     for (size_t k = 0; k < s.subplans.size(); ++k) {
       const std::string inner = box + "_" + std::to_string(k);
-      d.open(inner, std::string(enum_name(s.kind)) + " of step " + std::to_string(i) + ", part " + std::to_string(k));
+      d.open(inner, std::string(enum_name(s.kind)) + " of step " + std::to_string(i) + ", part " +
+                        std::to_string(k));
       draw_plan(d, plan.subplans[s.subplans[k]], inner);
       d.close();
     }
@@ -135,14 +142,17 @@ Status run_dot(const std::string& format, const std::string& source, const std::
   pid_t child = 0;
   const int error = posix_spawnp(&child, "dot", nullptr, nullptr, arguments, environ);
   if (error == ENOENT)
-    return Status::error(Code::not_found, "the program 'dot' is not on the PATH, expected graphviz to be installed "
-                                          "(Debian: apt install graphviz), or a name that ends in .dot");
-  if (error != 0) return Status::error(Code::device, std::string("cannot start 'dot': ") + std::strerror(error));
+    return Status::error(Code::not_found,
+                         "the program 'dot' is not on the PATH, expected graphviz to be installed "
+                         "(Debian: apt install graphviz), or a name that ends in .dot");
+  if (error != 0)
+    return Status::error(Code::device, std::string("cannot start 'dot': ") + std::strerror(error));
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-    return Status::error(Code::not_found, "the program 'dot' cannot be run, expected graphviz to be installed");
+    return Status::error(Code::not_found,
+                         "the program 'dot' cannot be run, expected graphviz to be installed");
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return Status::error(Code::device, "'dot' failed while drawing " + path);
   return {};

@@ -65,7 +65,9 @@ Result<std::map<std::string, Tensor>> read_inputs(std::span<const Binding> bindi
     if (!b.is_input) continue;
     const auto file = inputs.find(b.name);
     const auto shape = shapes.find(b.name);
-    const Dims* dims = file != inputs.end() ? &file->second.dims() : shape != shapes.end() ? &shape->second : nullptr;
+    const Dims* dims = file != inputs.end()    ? &file->second.dims()
+                       : shape != shapes.end() ? &shape->second
+                                               : nullptr;
     for (size_t i = 0; dims && i < dims->size() && i < b.type.shape.size(); ++i)
       if (const auto symbol = b.type.shape[i].as_symbol()) sizes.emplace(std::string(*symbol), (*dims)[i]);
   }

@@ -73,7 +73,8 @@ Json bindings_json(std::span<const Binding> bindings, bool inputs) {
     Json entry;
     entry["name"] = b.name;
     entry["dtype"] = std::string(to_string(b.type.dtype));
-    for (const Dim& d : b.type.shape) entry["shape"].push_back(d.as_int() ? Json(*d.as_int()) : Json(d.to_string()));
+    for (const Dim& d : b.type.shape)
+      entry["shape"].push_back(d.as_int() ? Json(*d.as_int()) : Json(d.to_string()));
     if (b.type.shape.empty()) entry["shape"] = Json::array();
     list.push_back(std::move(entry));
   }
@@ -110,7 +111,8 @@ Json engine_json(const EngineFile& file) {
   char hash[20];
   std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(file.content_hash));
   json["content_hash"] = hash;
-  for (const Variant& v : file.variants) json["variants"].push_back(variant_json(v.plan, file.weights.size()));
+  for (const Variant& v : file.variants)
+    json["variants"].push_back(variant_json(v.plan, file.weights.size()));
   return json;
 }
 
@@ -137,10 +139,12 @@ void print_variant(const Variant& variant) {
   const Plan& plan = variant.plan;
   std::printf("\nvariant %s (needs %s)\n", plan.target.c_str(), std::string(enum_name(plan.isa)).c_str());
   for (const Binding& b : plan.bindings)
-    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(), b.type.to_string().c_str());
+    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(),
+                b.type.to_string().c_str());
   for (const SymbolRange& s : plan.profile) {
     const std::string most = s.range.max == INT64_MAX ? "any" : std::to_string(s.range.max);
-    std::printf("  size   %s: %ld to %s, usually %ld\n", s.symbol.c_str(), long(s.range.min), most.c_str(), long(s.range.opt));
+    std::printf("  size   %s: %ld to %s, usually %ld\n", s.symbol.c_str(), long(s.range.min), most.c_str(),
+                long(s.range.opt));
   }
   const ArenaSizes arena = arena_sizes(plan);
   std::printf("  memory arena %s (no layout below %s)%s\n", human_bytes(arena.bytes).c_str(),
@@ -157,8 +161,9 @@ Result<int> inspect_engine(const Arguments& a) {
   std::printf("%s: engine by %s\n", a.file.c_str(), file.meta.producer.c_str());
   std::printf("  model  %s (hash %s)\n", file.meta.model_name.c_str(), file.meta.model_hash.c_str());
   std::printf("  built  with %s\n", file.meta.options.c_str());
-  std::printf("  holds  %zu variant%s, weights %s, code %s%s\n", file.variants.size(), file.variants.size() == 1 ? "" : "s",
-              human_bytes(int64_t(file.weights.size())).c_str(), human_bytes(int64_t(file.code.size())).c_str(),
+  std::printf("  holds  %zu variant%s, weights %s, code %s%s\n", file.variants.size(),
+              file.variants.size() == 1 ? "" : "s", human_bytes(int64_t(file.weights.size())).c_str(),
+              human_bytes(int64_t(file.code.size())).c_str(),
               file.ir.empty() ? "" : ", the graph it was made of");
   for (const Variant& variant : file.variants) print_variant(variant);
   return kOk;
@@ -204,7 +209,8 @@ Result<int> inspect_model(const Arguments& a) {
               model.producer.empty() ? "an unnamed producer" : model.producer.c_str(), long(model.opset),
               long(model.node_count));
   for (const Binding& b : bindings)
-    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(), b.type.to_string().c_str());
+    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(),
+                b.type.to_string().c_str());
   std::vector<std::pair<int, std::string>> sorted;
   for (const auto& [name, count] : counts) sorted.emplace_back(-count, name);
   std::sort(sorted.begin(), sorted.end());
@@ -216,7 +222,8 @@ Result<int> inspect_model(const Arguments& a) {
 
 Result<int> inspect(Arguments a) {
   if (!a.json.empty() && !a.wants_json)
-    return Status::error(Code::invalid_argument, "'" + a.json + "' is a second file, expected one, or --json before it");
+    return Status::error(Code::invalid_argument,
+                         "'" + a.json + "' is a second file, expected one, or --json before it");
   if (a.wants_json && a.json.empty()) a.json = "-";
   RK_TRY(const bool is_engine, is_engine_file(a.file));
   return is_engine ? inspect_engine(a) : inspect_model(a);
@@ -228,15 +235,17 @@ void add_inspect(CLI::App& app, Command& chosen) {
   auto* command = app.add_subcommand("inspect", "Show what is in an engine or a model");
   auto a = std::make_shared<Arguments>();
   command->add_option("FILE", a->file, "engine or ONNX model")->required();
-  // A flag and a second place instead of an option with a value: "--json FILE.engine" must not take the engine's name.
+  // A flag and a second place instead of an option with a value: "--json FILE.engine" must not take the
+  // engine's name.
   command->add_flag("--json", a->wants_json, "write it as JSON, to stdout or to OUTPUT");
   command->add_option("OUTPUT", a->json, "file for --json; - is stdout");
   command->add_option("--graph", a->drawing, "draw it: .svg, .png or .pdf through graphviz, .dot without it");
   command->add_flag("--allow-links", a->allow_links, "external data may be links");
-  command->footer("Examples:\n"
-                  "  rekindle inspect det.engine\n"
-                  "  rekindle inspect det.engine --json > det.json\n"
-                  "  rekindle inspect det.engine --graph det.svg");
+  command->footer(
+      "Examples:\n"
+      "  rekindle inspect det.engine\n"
+      "  rekindle inspect det.engine --json > det.json\n"
+      "  rekindle inspect det.engine --graph det.svg");
   command->callback([a, &chosen] { chosen.run = [a] { return inspect(*a); }; });
 }
 

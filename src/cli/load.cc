@@ -54,7 +54,9 @@ Result<std::shared_ptr<const Engine>> engine_of(const std::string& path, const O
   if (is_engine) return load_engine(path);
   RK_TRY(BuildOptions options, build_options(how));
   auto progress = std::make_shared<Progress>(how.quiet);
-  options.progress = [progress](std::string_view phase, int done, int total) { (*progress)(phase, done, total); };
+  options.progress = [progress](std::string_view phase, int done, int total) {
+    (*progress)(phase, done, total);
+  };
   auto built = build_engine(path, options);
   progress->finish();
   if (!built.ok()) return built.status();

@@ -11,7 +11,8 @@
 
 namespace rekindle::cli {
 
-/// Whether the file begins as engine files do; anything else is taken for a model. An error when it cannot be read.
+/// Whether the file begins as engine files do; anything else is taken for a model. An error when it cannot be
+/// read.
 Result<bool> is_engine_file(const std::string& path);
 /// Loads an engine for this machine.
 Result<std::shared_ptr<const Engine>> load_engine(const std::string& path);

@@ -30,11 +30,12 @@ int main(int argc, char** argv) {
   CLI::App app{"Compiles ONNX models into tuned engines and runs them."};
   app.set_version_flag("--version", std::string("rekindle ") + kVersion);
   app.require_subcommand(1);
-  app.footer("Examples:\n"
-             "  rekindle build model.onnx -o model.engine\n"
-             "  rekindle run model.engine --input x=picture.npy --output-dir out\n"
-             "  rekindle bench model.engine\n"
-             "'rekindle COMMAND --help' has the options of a command.");
+  app.footer(
+      "Examples:\n"
+      "  rekindle build model.onnx -o model.engine\n"
+      "  rekindle run model.engine --input x=picture.npy --output-dir out\n"
+      "  rekindle bench model.engine\n"
+      "'rekindle COMMAND --help' has the options of a command.");
   cli::Command chosen;
 #define RK_COMMAND(name) cli::add_##name(app, chosen);
 #include "cli/commands.def"

@@ -30,7 +30,8 @@ std::string fields_text(const Op& op) {
 /// "1 to 12, 13 and later"
 std::string opsets_text(const onnx::Converter& c) {
   if (c.until == INT_MAX) return std::to_string(c.since) + " and later";
-  return c.since == c.until ? std::to_string(c.since) : std::to_string(c.since) + " to " + std::to_string(c.until);
+  return c.since == c.until ? std::to_string(c.since)
+                            : std::to_string(c.since) + " to " + std::to_string(c.until);
 }
 
 std::string inputs_text(const onnx::Converter& c) {
@@ -48,7 +49,9 @@ std::vector<const onnx::Converter*> sorted_converters() {
   return list;
 }
 
-std::string shown_domain(const onnx::Converter& c) { return c.domain.empty() ? "ai.onnx" : std::string(c.domain); }
+std::string shown_domain(const onnx::Converter& c) {
+  return c.domain.empty() ? "ai.onnx" : std::string(c.domain);
+}
 
 /// '|' would end a cell.
 std::string cell(const std::string& text) {
@@ -58,16 +61,20 @@ std::string cell(const std::string& text) {
 }
 
 void print_markdown() {
-  std::printf("# Ops\n\nPrinted by `rekindle ops --markdown`.\n\n## Ops of the IR\n\n| Op | Kind | Attributes and defaults |\n"
-              "| --- | --- | --- |\n");
+  std::printf(
+      "# Ops\n\nPrinted by `rekindle ops --markdown`.\n\n## Ops of the IR\n\n| Op | Kind | Attributes and "
+      "defaults |\n"
+      "| --- | --- | --- |\n");
   for (const Op& op : ops::all()) {
     const std::string fields = fields_text(op);
-    std::printf("| `%s` | %s | %s |\n", std::string(op.name()).c_str(), std::string(enum_name(op.kind())).c_str(),
+    std::printf("| `%s` | %s | %s |\n", std::string(op.name()).c_str(),
+                std::string(enum_name(op.kind())).c_str(),
                 fields.empty() ? "" : ("`" + cell(fields) + "`").c_str());
   }
-  std::printf("\n## ONNX ops that are imported\n\nUp to opset %d of ai.onnx.\n\n| Op | Domain | Opsets | Inputs |\n"
-              "| --- | --- | --- | --- |\n",
-              onnx::kNewestOpset);
+  std::printf(
+      "\n## ONNX ops that are imported\n\nUp to opset %d of ai.onnx.\n\n| Op | Domain | Opsets | Inputs |\n"
+      "| --- | --- | --- | --- |\n",
+      onnx::kNewestOpset);
   for (const onnx::Converter* c : sorted_converters())
     std::printf("| %s | %s | %s | %s |\n", std::string(c->op_type).c_str(), shown_domain(*c).c_str(),
                 opsets_text(*c).c_str(), inputs_text(*c).c_str());
@@ -76,8 +83,8 @@ void print_markdown() {
 void print_tables() {
   std::printf("ops of the IR\n");
   for (const Op& op : ops::all())
-    std::printf("  %-24s %-12s %s\n", std::string(op.name()).c_str(), std::string(enum_name(op.kind())).c_str(),
-                fields_text(op).c_str());
+    std::printf("  %-24s %-12s %s\n", std::string(op.name()).c_str(),
+                std::string(enum_name(op.kind())).c_str(), fields_text(op).c_str());
   std::printf("\nONNX ops that are imported, up to opset %d\n", onnx::kNewestOpset);
   for (const onnx::Converter* c : sorted_converters())
     std::printf("  %-32s %-14s %-14s %s inputs\n", std::string(c->op_type).c_str(), shown_domain(*c).c_str(),
@@ -92,7 +99,8 @@ Json tables_json() {
     entry["name"] = std::string(op.name());
     entry["kind"] = std::string(enum_name(op.kind()));
     entry["attributes"] = Json::array();
-    for (const auto& [name, value] : op.field_texts()) entry["attributes"].push_back({{"name", name}, {"default", value}});
+    for (const auto& [name, value] : op.field_texts())
+      entry["attributes"].push_back({{"name", name}, {"default", value}});
     json["ops"].push_back(std::move(entry));
   }
   for (const onnx::Converter* c : sorted_converters()) {
@@ -111,8 +119,10 @@ Json tables_json() {
 Result<int> list_ops(const Arguments& a) {
   if (!a.json.empty()) RK_CHECK(write_json(tables_json(), a.json));
   if (a.json == "-") return kOk;
-  if (a.markdown) print_markdown();
-  else print_tables();
+  if (a.markdown)
+    print_markdown();
+  else
+    print_tables();
   return kOk;
 }
 

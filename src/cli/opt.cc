@@ -55,7 +55,8 @@ Result<int> optimize(const Arguments& a) {
       std::printf("%-24s %s\n", std::string(pass.name).c_str(), std::string(pass.summary).c_str());
     return kOk;
   }
-  if (a.file.empty()) return Status::error(Code::invalid_argument, "no graph is given, expected a .rkir or .onnx file");
+  if (a.file.empty())
+    return Status::error(Code::invalid_argument, "no graph is given, expected a .rkir or .onnx file");
   RK_TRY(const auto passes, passes_of(a));
   RK_TRY(Graph graph, read_graph(a.file));
   PassContext context;
@@ -71,8 +72,10 @@ Result<int> optimize(const Arguments& a) {
     for (const std::string& remark : context.remarks) std::fprintf(stderr, "%s\n", remark.c_str());
   ConstantTable constants;
   const std::string text = a.origins ? print(graph, constants, true) : print(graph);
-  if (!a.output.empty()) RK_CHECK(write_file_atomically(a.output, text));
-  else std::fputs(text.c_str(), stdout);
+  if (!a.output.empty())
+    RK_CHECK(write_file_atomically(a.output, text));
+  else
+    std::fputs(text.c_str(), stdout);
   return kOk;
 }
 
@@ -82,7 +85,8 @@ void add_opt(CLI::App& app, Command& chosen) {
   auto* command = app.add_subcommand("opt", "Run passes over a graph and print it");
   auto a = std::make_shared<Arguments>();
   command->add_option("GRAPH", a->file, ".rkir text, or an ONNX model");
-  command->add_option("--pass", a->passes, "a pass, in the order given; none: the whole pipeline")->take_all();
+  command->add_option("--pass", a->passes, "a pass, in the order given; none: the whole pipeline")
+      ->take_all();
   command->add_flag("--list", a->list, "the passes, in the order of the pipeline");
   command->add_option("-o,--output", a->output, "write the graph to a file instead");
   command->add_option("--target", a->target, "what the passes optimize for")->capture_default_str();
@@ -90,8 +94,9 @@ void add_opt(CLI::App& app, Command& chosen) {
   command->add_option("--dump-passes", a->dump_passes, "folder for the graph after every pass");
   command->add_flag("--origins", a->origins, "print which ONNX nodes each line comes from");
   command->add_flag("--explain", a->explain, "print what the passes did not do, and why");
-  command->footer("Examples:\n  rekindle opt graph.rkir --pass fold-constants --pass fuse\n"
-                  "  rekindle opt model.onnx -o optimized.rkir");
+  command->footer(
+      "Examples:\n  rekindle opt graph.rkir --pass fold-constants --pass fuse\n"
+      "  rekindle opt model.onnx -o optimized.rkir");
   command->callback([a, &chosen] { chosen.run = [a] { return optimize(*a); }; });
 }
 

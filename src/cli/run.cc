@@ -33,7 +33,8 @@ std::string file_name_of(const std::string& name) {
 Status write_outputs(const Context& context, std::span<const Binding> bindings, const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) return Status::error(Code::invalid_argument, "cannot make the folder " + folder + ": " + error.message());
+  if (error)
+    return Status::error(Code::invalid_argument, "cannot make the folder " + folder + ": " + error.message());
   Json list = Json::array();
   for (const Binding& b : bindings) {
     if (b.is_input) continue;
@@ -76,7 +77,8 @@ void add_run(CLI::App& app, Command& chosen) {
   auto a = std::make_shared<Arguments>();
   command->add_option("ENGINE", a->engine, "engine file")->required();
   command->add_option("--input", a->inputs.files, "NAME=FILE.npy; inputs not given are random")->take_all();
-  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")->take_all();
+  command->add_option("--shape", a->inputs.shapes, "NAME=1x3x224x224, the shape of a random input")
+      ->take_all();
   command->add_option("--output-dir", a->output_dir, "folder for NAME.npy of each output and outputs.json");
   command->add_option("--threads", a->threads, "0: every core")->capture_default_str();
   command->footer("Example:\n  rekindle run det.engine --input x=page.npy --output-dir out");

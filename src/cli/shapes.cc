@@ -61,7 +61,8 @@ Result<int64_t> parse_bytes(const std::string& text) {
   if (unit == "K" || unit == "KiB") shift = 10;
   if (unit == "M" || unit == "MiB") shift = 20;
   if (unit == "G" || unit == "GiB") shift = 30;
-  if (error != std::errc() || value < 0 || shift < 0 || value > (INT64_MAX >> shift)) return wrong(text, "a size such as 512MiB");
+  if (error != std::errc() || value < 0 || shift < 0 || value > (INT64_MAX >> shift))
+    return wrong(text, "a size such as 512MiB");
   return value << shift;
 }
 

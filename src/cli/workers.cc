@@ -47,7 +47,8 @@ struct Running {
   _exit(0);  // nothing of the parent's is flushed or destroyed here
 }
 
-Result<Running> start(size_t index, const WorkerLimits& limits, const std::function<std::string(size_t)>& work) {
+Result<Running> start(size_t index, const WorkerLimits& limits,
+                      const std::function<std::string(size_t)>& work) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return Status::error(Code::device, std::string("cannot make a pipe: ") + std::strerror(errno));
@@ -64,7 +65,8 @@ Result<Running> start(size_t index, const WorkerLimits& limits, const std::funct
     be_worker(ends[1], index, limits, work);
   }
   close(ends[1]);
-  const auto time = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limits.seconds));
+  const auto time =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limits.seconds));
   return Running{index, process, ends[0], Clock::now() + time, {}, false};
 }
 
@@ -75,10 +77,13 @@ WorkerOutcome end_of(Running& worker, const WorkerLimits& limits) {
   }
   WorkerOutcome outcome{std::move(worker.output), {}};
   char text[128] = "";
-  if (worker.timed_out) std::snprintf(text, sizeof text, "took longer than %g s", limits.seconds);
+  if (worker.timed_out)
+    std::snprintf(text, sizeof text, "took longer than %g s", limits.seconds);
   else if (WIFSIGNALED(status))
-    std::snprintf(text, sizeof text, "ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
-  else if (WEXITSTATUS(status) != 0) std::snprintf(text, sizeof text, "ended with exit code %d", WEXITSTATUS(status));
+    std::snprintf(text, sizeof text, "ended by signal %d (%s)", WTERMSIG(status),
+                  strsignal(WTERMSIG(status)));
+  else if (WEXITSTATUS(status) != 0)
+    std::snprintf(text, sizeof text, "ended with exit code %d", WEXITSTATUS(status));
   outcome.failure = text;
   return outcome;
 }
@@ -123,7 +128,8 @@ void wait_for_some(std::vector<Running>& running, const WorkerLimits& limits,
 
 }  // namespace
 
-Status run_in_processes(size_t count, int jobs, const WorkerLimits& limits, const std::function<std::string(size_t)>& work,
+Status run_in_processes(size_t count, int jobs, const WorkerLimits& limits,
+                        const std::function<std::string(size_t)>& work,
                         const std::function<void(size_t, const WorkerOutcome&)>& done) {
   std::vector<Running> running;
   Status problem;

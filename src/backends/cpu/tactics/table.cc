@@ -17,6 +17,8 @@ std::span<const Tactic* const> tactics() {
       &reduce_tactic(),
       &attention_tactic(),
       &gather_tactic(),
+      &resize_tactic(),
+      &cast_tactic(),
       &reference_tactic(),  // always right, never fast: ends the table so that every op has an implementation
   };
   return list;

@@ -21,6 +21,8 @@ const Tactic& rows_tactic();
 const Tactic& reduce_tactic();
 const Tactic& attention_tactic();
 const Tactic& gather_tactic();
+const Tactic& resize_tactic();
+const Tactic& cast_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

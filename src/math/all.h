@@ -7,6 +7,7 @@
 #include "math/cumulative.h"   // IWYU pragma: export
 #include "math/einsum.h"       // IWYU pragma: export
 #include "math/elementwise.h"  // IWYU pragma: export
+#include "math/fail.h"         // IWYU pragma: export
 #include "math/matmul.h"       // IWYU pragma: export
 #include "math/movement.h"     // IWYU pragma: export
 #include "math/norm.h"         // IWYU pragma: export

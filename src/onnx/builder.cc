@@ -104,10 +104,6 @@ std::optional<bool> Builder::condition_of(ValueId v) const {
   return t && t->count() == 1 ? std::optional(t->as_double(0) != 0) : std::nullopt;
 }
 
-void Builder::set_dims(ValueId v, const std::vector<Dim>& dims) {
-  contents_[uint32_t(v)] = symbolic_dims(dims);
-}
-
 void Builder::remember_contents(const Op& op, const Values& inputs, const Values& outputs) {
   // windows and recurrences may do much work on few elements, and no shape comes out of them
   if (op.kind() == OpKind::contraction || (op.kind() == OpKind::reduction && !op.is<ops::Reduce>())) return;

@@ -42,8 +42,9 @@ class Builder {
   std::optional<std::vector<int64_t>> integers_of(ValueId v) const;
   /// A boolean whose value is known.
   std::optional<bool> condition_of(ValueId v) const;
-  /// What is known of v's elements, for values that enter from outside the graph.
-  void set_dims(ValueId v, const std::vector<Dim>& dims);
+  /// What is known of v's elements; set for values that enter from outside the graph.
+  std::optional<SymbolicValue> contents_of(ValueId v) const;
+  void set_contents(ValueId v, SymbolicValue contents) { contents_[uint32_t(v)] = std::move(contents); }
 
   // Compositions that several converters use.
   Result<ValueId> reshape(ValueId x, Shape shape);
@@ -55,7 +56,6 @@ class Builder {
 
  private:
   Result<Values> add_named(Op op, Values inputs, std::vector<std::string> names);
-  std::optional<SymbolicValue> contents_of(ValueId v) const;
   void remember_contents(const Op& op, const Values& inputs, const Values& outputs);
 
   Graph& graph_;

@@ -1,5 +1,9 @@
 // Graphs inside nodes: calls of model-local functions are inlined, branches become graphs with explicit
 // captures. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
+#include "math/fail.h"
 #include "onnx/importer.h"
 #include "onnx/names.h"
 
@@ -48,6 +52,31 @@ class BodyDims {
   std::set<std::string, std::less<>> bound_;
   std::map<std::string, Dim> mapped_;
 };
+
+/// The captured values in a body: constants as they are, others as inputs.
+void declare_captured(Scope& scope, const std::vector<std::pair<std::string_view, ValueId>>& captured,
+                      Scope& inner) {
+  Graph& body = inner.build.graph();
+  BodyDims dims;
+  for (const auto& [name, value] : captured) {
+    const Tensor* constant = scope.build.graph().constant(value);
+    const ValueId seen =
+        constant ? body.add_constant(std::string(name), *constant)
+                 : body.add_input(std::string(name), dims.type(std::string(name), scope.build.type(value)));
+    inner.names[name] = Name{.value = seen};
+  }
+  for (const auto& [name, value] : captured) {  // all sizes are known now
+    auto contents = scope.build.contents_of(value);
+    if (!contents || scope.build.graph().constant(value)) continue;
+    bool known = true;
+    for (SymbolicNumber& n : *contents) {
+      const auto seen = dims.dim(n.numerator);
+      known = known && seen;
+      if (seen) n.numerator = *seen;
+    }
+    if (known) inner.build.set_contents(inner.names[name].value, *std::move(contents));
+  }
+}
 
 }  // namespace
 
@@ -129,23 +158,8 @@ Result<GraphRef> Importer::import_body(Scope& scope, const GraphProto& graph, co
   body->set_name_hint(graph.name.empty() ? "body" : sanitize_symbol(graph.name.substr(0, 200)));
   Builder build(*body);
   Scope inner{.build = build, .opsets = scope.opsets, .bindings = scope.bindings, .path = {}, .where = where};
-  BodyDims dims;
-  for (const auto& [name, value] : captured) {
-    const Tensor* constant = scope.build.constant_of(value);
-    const ValueId seen =
-        constant ? body->add_constant(std::string(name), *constant)
-                 : body->add_input(std::string(name), dims.type(std::string(name), scope.build.type(value)));
-    inner.names[name] = Name{.value = seen};
-  }
-  for (const auto& [name, value] : captured) {  // all sizes are known now
-    const auto contents = scope.build.dims_of(value);
-    if (!contents || scope.build.constant_of(value)) continue;
-    std::vector<Dim> seen;
-    for (const Dim& d : *contents)
-      if (const auto known = dims.dim(d)) seen.push_back(*known);
-    if (seen.size() == contents->size()) build.set_dims(inner.names[name].value, seen);
-  }
-  const size_t problems = problem_count_ + unknown_ops_.size();
+  declare_captured(scope, captured, inner);
+  const size_t problems = problem_count_ + unknown_count_;
   declare_initializers(inner, graph);
   std::vector<std::string_view> outputs;
   for (const ValueInfoProto& output : graph.outputs) outputs.push_back(output.name);
@@ -153,7 +167,7 @@ Result<GraphRef> Importer::import_body(Scope& scope, const GraphProto& graph, co
   convert_nodes(inner, graph.nodes, outputs);
   --depth_;
   set_outputs(inner, graph);
-  if (problem_count_ + unknown_ops_.size() != problems)
+  if (problem_count_ + unknown_count_ != problems)
     return Status::error(Code::invalid_argument, "");  // reported
   body->remove_dead();
   return GraphRef(std::move(body));
@@ -170,19 +184,68 @@ Result<Importer::Bodies> Importer::import_bodies(Scope& scope, NodeReader& node,
     RK_TRY(const ValueId value, find(scope, name, poisoned));
     if (value == ValueId::none) return invalid("a branch uses " + quote_name(name) + ", which is absent");
     captured.emplace_back(name, value);
-    if (scope.build.constant_of(value) == nullptr) bodies.captures.push_back(value);
+  }
+  // the condition too: a branch without any input could be evaluated at build
+  const ValueId condition = node.input(0);
+  if (std::none_of(captured.begin(), captured.end(), [&](const auto& c) { return c.second == condition; }))
+    captured.emplace_back(node.proto().inputs[0], condition);
+  for (const auto& [name, value] : captured)
+    if (scope.build.graph().constant(value) == nullptr) bodies.captures.push_back(value);
+  bodies.graphs.resize(names.size());
+  std::vector<Diagnostics> failures(names.size());
+  GraphRef good;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const GraphProto* graph = node.graph(names[i]);
+    RK_CHECK(node.attribute_error());
+    Diagnostics outer = std::exchange(problems_, {});
+    const size_t count = std::exchange(problem_count_, 0);
+    const Result<GraphRef> body =
+        import_body(scope, *graph, node.where() + std::string(names[i]) + ", ", captured);
+    failures[i] = std::exchange(problems_, std::move(outer));
+    problem_count_ = count;
+    if (!body.ok() && !body.status().message().empty()) return body.status();
+    if (body.ok()) good = bodies.graphs[i] = *body;
   }
   bool failed = false;
-  for (const std::string_view name : names) {
-    const GraphProto* graph = node.graph(name);
-    RK_CHECK(node.attribute_error());
-    Result<GraphRef> body = import_body(scope, *graph, node.where() + std::string(name) + ", ", captured);
-    if (!body.ok() && !body.status().message().empty()) return body.status();
-    failed = failed || !body.ok();
-    if (body.ok()) bodies.graphs.push_back(*body);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (bodies.graphs[i]) continue;
+    const auto& all = failures[i].all();
+    const bool is_ruled_out = good && !all.empty() &&
+                              std::all_of(all.begin(), all.end(),
+                                          [](const Status& s) { return s.code() == Code::invalid_argument; });
+    if (is_ruled_out) {
+      // another branch fits these shapes; this one would fail for every input, so it may when it is taken
+      RK_TRY(bodies.graphs[i], failing_body(scope, good, all[0].message(), captured));
+      note(all[0].message() + "; taking this branch will be an error");
+      continue;
+    }
+    failed = true;
+    for (const Status& problem : all) report(problem);
   }
   if (failed) return Status::error(Code::invalid_argument, "");
   return bodies;
+}
+
+Result<GraphRef> Importer::failing_body(Scope& scope, const GraphRef& other, const std::string& message,
+                                        const std::vector<std::pair<std::string_view, ValueId>>& captured) {
+  auto body = std::make_shared<Graph>();
+  Builder build(*body);
+  Scope inner{.build = build, .opsets = scope.opsets};
+  declare_captured(scope, captured, inner);
+  Values outputs;
+  for (const ValueId v : other->outputs) {
+    const auto& [name, type, constant, producer] = (*other)[v];
+    ops::Fail op{.message = message, .dtype = type.dtype, .shape = type.shape};
+    for (Dim& d : op.shape) {
+      std::set<std::string, std::less<>> symbols;
+      d.collect_symbols(symbols);
+      for (const std::string& s : symbols)
+        if (other->defines_symbol(s)) d = 1;  // only that branch's run would tell
+    }
+    RK_TRY(outputs.emplace_back(), body->add1(op, body->inputs, name));
+  }
+  body->set_outputs(std::move(outputs));
+  return GraphRef(std::move(body));
 }
 
 Result<Values> Importer::inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph) {

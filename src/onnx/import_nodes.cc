@@ -155,6 +155,7 @@ void Importer::convert_node(Scope& scope, const NodeProto& node, size_t index) {
     if (const std::string known = known_opsets(domain, node.op_type); !known.empty())
       problem += "; it is in " + known;
     auto& [count, first] = unknown_ops_[problem];
+    ++unknown_count_;
     if (++count == 1) first = scope.where + label(node, index, *opset);
     return poison(scope, node);
   }

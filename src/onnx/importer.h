@@ -92,6 +92,9 @@ class Importer {
                        const Values& inputs, const std::string& origin, const std::string& where);
   Result<AttributeBindings> bind_attributes(const Scope& scope, const NodeProto& node,
                                             const FunctionProto& function);
+  /// What stands for a branch that cannot be: a graph whose values are errors when they are asked for.
+  Result<GraphRef> failing_body(Scope& scope, const GraphRef& other, const std::string& message,
+                                const std::vector<std::pair<std::string_view, ValueId>>& captured);
   Result<GraphRef> import_body(Scope& scope, const GraphProto& graph, const std::string& where,
                                const std::vector<std::pair<std::string_view, ValueId>>& captured);
 
@@ -102,6 +105,7 @@ class Importer {
   Diagnostics problems_;
   size_t problem_count_ = 0;
   std::map<std::string, std::pair<size_t, std::string>> unknown_ops_;  // message → how often, first node
+  size_t unknown_count_ = 0;
   std::map<std::string, std::string, std::less<>> symbols_;  // symbol → the dim_param it stands for
   std::map<std::tuple<std::string_view, std::string_view, std::string_view>, const FunctionProto*> functions_;
   std::vector<const FunctionProto*> active_functions_;

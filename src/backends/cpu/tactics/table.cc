@@ -19,6 +19,7 @@ std::span<const Tactic* const> tactics() {
       &gather_tactic(),
       &resize_tactic(),
       &cast_tactic(),
+      &arg_reduce_tactic(),
       &reference_tactic(),  // always right, never fast: ends the table so that every op has an implementation
   };
   return list;

@@ -23,6 +23,7 @@ const Tactic& attention_tactic();
 const Tactic& gather_tactic();
 const Tactic& resize_tactic();
 const Tactic& cast_tactic();
+const Tactic& arg_reduce_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

@@ -25,21 +25,23 @@ struct Arguments {
   bool verbose = false, quiet = false;
 };
 
-/// Reasons without names and numbers, so that the same trouble of many cases counts as one.
+/// Reasons without names, shapes and numbers, so that the same trouble of many cases counts as one.
 std::string kind_of(const std::string& reason) {
   std::string kind;
-  bool quoted = false;
+  char closing = 0;  // of the name or shape that is being left out
   for (const char c : reason.substr(0, reason.find('\n'))) {
-    if (c == '\'' || c == '"') {
-      if (quoted) kind += "'…'";
-      quoted = !quoted;
-      continue;
-    }
-    if (quoted) continue;
-    if (!std::isdigit(static_cast<unsigned char>(c)))
+    if (closing != 0) {
+      if (c != closing) continue;
       kind += c;
-    else if (kind.empty() || kind.back() != '#')
+      closing = 0;
+    } else if (c == '\'' || c == '"' || c == '[') {
+      closing = c == '[' ? ']' : c;
+      kind += std::string(1, c) + "…";
+    } else if (!std::isdigit(static_cast<unsigned char>(c))) {
+      kind += c;
+    } else if (kind.empty() || kind.back() != '#') {
       kind += '#';
+    }
   }
   return kind.substr(0, 160);
 }

@@ -3,6 +3,7 @@
 #include "backends/cpu/kernels/conv.h"
 
 #include "backends/cpu/kernels/depthwise.h"
+#include "backends/cpu/kernels/winograd.h"
 #include "kernels/kernel_bench.h"
 #include "math/elementwise.h"
 
@@ -45,6 +46,14 @@ void bench_conv(const Options& options) {
     Case c(label, 2.0 * double(out * out * s.o * s.c * s.kernel * s.kernel), "cpu.conv", to_bytes(params),
            options.isa, {x, cpu::pack_conv_weights(w, 1, options.isa), bias}, {y}, options.threads);
     print(c, options);
+    if (s.kernel != 3 || s.stride != 1) continue;
+    for (const int64_t tile : {2, 4}) {
+      const cpu::WinogradParams w_params{tile, 1, 1, s.c, s.o, true, params.tail};
+      Case winograd("  winograd " + std::to_string(tile) + " " + label, c.work(), "cpu.winograd",
+                    to_bytes(w_params), options.isa,
+                    {x, cpu::pack_winograd_weights(w, tile, options.isa), bias}, {y}, options.threads);
+      print(winograd, options);
+    }
   }
   const Shape depthwise[] = {
       {"mobilenet 112", 112, 32, 32, 3, 1, 1},   {"mobilenet 112/2", 112, 96, 96, 3, 2, 1},

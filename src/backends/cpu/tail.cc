@@ -10,7 +10,7 @@
 namespace rekindle::cpu {
 
 Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
-                        std::span<const ArgShape> outputs, Isa isa) {
+                        std::span<const ArgShape> outputs, Isa isa, bool allow_registers) {
   if (program.input_count == 0 && program.outputs.empty()) program = {1, {}, {0}};
   if (program.input_count != operands.size() + 1 || program.outputs.size() != outputs.size() ||
       outputs.empty() || operands.size() + outputs.size() > kMost)
@@ -43,7 +43,7 @@ Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
     tail.row_strides_.push_back(std::move(strides));
     tail.sides_.push_back(side);
   }
-  tail.in_registers_ = tail.recognize();
+  tail.in_registers_ = allow_registers && tail.recognize();
   return tail;
 }
 

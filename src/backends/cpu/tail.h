@@ -22,7 +22,7 @@ class Tail {
   /// `operands` are inputs 1 … of the program and broadcast to the outputs' shape. An empty program without
   /// outputs stands for the result itself.
   static Result<Tail> make(Program program, std::span<const ArgShape> operands,
-                           std::span<const ArgShape> outputs, Isa isa);
+                           std::span<const ArgShape> outputs, Isa isa, bool allow_registers = true);
   /// Strides along all dims but the last of each output, then each operand; what a nest of the rows is made
   /// from.
   const std::vector<Dims>& row_strides() const { return row_strides_; }

@@ -88,6 +88,26 @@ struct DepthwiseKernels {
   void (*run)(const DepthwiseJob& job) = nullptr;
 };
 
+/// One output pixel of a pool, channels last, from the addresses of the input pixels under its window.
+struct PoolKernels {
+  void (*max)(const float* const* taps, int64_t count, int64_t channels, float* out) = nullptr;
+  /// The sum times `scale`.
+  void (*sum)(const float* const* taps, int64_t count, float scale, int64_t channels, float* out) = nullptr;
+};
+
+/// Transforms of Winograd convolution, 3 x 3 windows, channels last: tiles of m x m outputs, (m + 2) x (m +
+/// 2) inputs.
+struct WinogradKernels {
+  /// For each of (m+2)^2 transformed elements e: to[e * step + c]; rows[i] + j * pixel_step is input pixel i,
+  /// j, and null where the whole row is outside; pixels outside first_x <= j < last_x are zeros.
+  void (*input)(int m, const float* const* rows, int64_t pixel_step, int64_t first_x, int64_t last_x,
+                int64_t channels, float* to, int64_t step) = nullptr;
+  /// The m x m outputs of a tile: out[(i * m + j) * out_step + c] from from[e * step + c], plus bias when
+  /// given.
+  void (*output)(int m, const float* from, int64_t step, const float* bias, int64_t channels, float* out,
+                 int64_t out_step) = nullptr;
+};
+
 #define RK_ISA_LEVELS(visit) visit(baseline) visit(avx2) visit(avx512)
 
 #define RK_DECLARE(level)                      \
@@ -95,6 +115,8 @@ struct DepthwiseKernels {
   const ProgramKernels& program_kernels();     \
   const TileKernels& tile_kernels();           \
   const DepthwiseKernels& depthwise_kernels(); \
+  const PoolKernels& pool_kernels();           \
+  const WinogradKernels& winograd_kernels();   \
   }
 RK_ISA_LEVELS(RK_DECLARE)
 #undef RK_DECLARE
@@ -102,5 +124,7 @@ RK_ISA_LEVELS(RK_DECLARE)
 const ProgramKernels& program_kernels(Isa isa);
 const TileKernels& tile_kernels(Isa isa);
 const DepthwiseKernels& depthwise_kernels(Isa isa);
+const PoolKernels& pool_kernels(Isa isa);
+const WinogradKernels& winograd_kernels(Isa isa);
 
 }  // namespace rekindle::cpu

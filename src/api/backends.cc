@@ -11,7 +11,8 @@ OpenDevice open_devices() { return devices_of_this_build(); }
 
 Result<Backend> backend_for(const Target& target) {
   if (target.device == "cpu") return Backend{open_cpu(target.isa), cpu::tactics()};
-  return Status::error(Code::unsupported, "device '" + target.device + "' is not in this build; there is cpu");
+  return Status::error(Code::unsupported,
+                       "device '" + target.device + "' is not in this build; there is cpu");
 }
 
 }  // namespace rekindle

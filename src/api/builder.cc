@@ -20,13 +20,13 @@ Status profile_error(const std::string& input, const std::string& what) {
 }
 
 /// What the profiles say of one input: fixed dims stay numbers, others keep the model's symbol or get one.
-Status apply_profile(const std::string& name, const TensorType& type, const InputProfile& wanted, Shape& shape,
-                     Profile& profile) {
+Status apply_profile(const std::string& name, const TensorType& type, const InputProfile& wanted,
+                     Shape& shape, Profile& profile) {
   const auto rank = size_t(type.rank());
   for (const Dims* dims : {&wanted.min, &wanted.opt, &wanted.max})
     if (dims->size() != rank)
-      return profile_error(name, to_string(*dims) + " has rank " + std::to_string(dims->size()) + ", expected " +
-                                     std::to_string(rank) + " as in " + type.to_string());
+      return profile_error(name, to_string(*dims) + " has rank " + std::to_string(dims->size()) +
+                                     ", expected " + std::to_string(rank) + " as in " + type.to_string());
   for (size_t i = 0; i < rank; ++i) {
     const Range range{wanted.min[i], wanted.opt[i], wanted.max[i]};
     if (range.min < 0 || range.opt < range.min || range.max < range.opt)
@@ -38,11 +38,13 @@ Status apply_profile(const std::string& name, const TensorType& type, const Inpu
       continue;
     }
     const auto symbol = type.shape[i].as_symbol();
-    const std::string chosen = symbol ? std::string(*symbol) : sanitize_symbol(name) + "_d" + std::to_string(i);
+    const std::string chosen =
+        symbol ? std::string(*symbol) : sanitize_symbol(name) + "_d" + std::to_string(i);
     shape.push_back(Dim::symbol(chosen));
     const auto [it, fresh] = profile.emplace(chosen, range);
     if (!fresh && it->second != range)
-      return profile_error(name, "dim " + std::to_string(i) + " is " + chosen + ", which another dim bounds differently");
+      return profile_error(
+          name, "dim " + std::to_string(i) + " is " + chosen + ", which another dim bounds differently");
   }
   return {};
 }
@@ -100,17 +102,19 @@ Status split_disabled(const BuildOptions& options, const Backend& backend, Compi
     }
     if (!find_pass(name)) {
       std::string known;
-      for (const Pass& pass : standard_pipeline()) known += (known.empty() ? "" : ", ") + std::string(pass.name);
+      for (const Pass& pass : standard_pipeline())
+        known += (known.empty() ? "" : ", ") + std::string(pass.name);
       for (const Tactic* tactic : backend.tactics) known += ", " + std::string(tactic->name());
-      return Status::error(Code::not_found, "there is no pass or tactic '" + name + "' to disable; there are " + known);
+      return Status::error(Code::not_found,
+                           "there is no pass or tactic '" + name + "' to disable; there are " + known);
     }
     compile.passes.disabled.push_back(name);
   }
   return {};
 }
 
-Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name, const BuildOptions& options,
-                             TimingCache& cache) {
+Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name,
+                             const BuildOptions& options, TimingCache& cache) {
   CompileOptions compile_options;
   RK_TRY(compile_options.target, parse_target(target_name));
   RK_TRY(const Backend backend, backend_for(compile_options.target));
@@ -130,10 +134,13 @@ Result<Compiled> compile_for(const PreparedModel& model, const std::string& targ
 
 Status check_options(const BuildOptions& options) {
   if (options.effort < 0 || options.effort > 5)
-    return Status::error(Code::invalid_argument, "effort " + std::to_string(options.effort) + " is outside 0 to 5");
+    return Status::error(Code::invalid_argument,
+                         "effort " + std::to_string(options.effort) + " is outside 0 to 5");
   if (options.threads < 0)
-    return Status::error(Code::invalid_argument, "threads " + std::to_string(options.threads) + " is negative");
-  if (options.targets.empty()) return Status::error(Code::invalid_argument, "no target is given, expected at least one");
+    return Status::error(Code::invalid_argument,
+                         "threads " + std::to_string(options.threads) + " is negative");
+  if (options.targets.empty())
+    return Status::error(Code::invalid_argument, "no target is given, expected at least one");
   if (options.precision != Precision::fp32)
     return Status::error(Code::unsupported, "precision " + std::string(enum_name(options.precision)) +
                                                 " is not in this build; there is fp32");
@@ -178,7 +185,8 @@ Result<BuiltEngine> build_engine(const std::filesystem::path& model, const Build
 
 Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::filesystem::path& folder,
                                  const BuildOptions& options) {
-  return build([&](const onnx::ImportOptions& how) { return onnx::import_bytes(model, folder, how); }, options);
+  return build([&](const onnx::ImportOptions& how) { return onnx::import_bytes(model, folder, how); },
+               options);
 }
 
 Result<PreparedModel> prepare_model(const std::filesystem::path& model, const BuildOptions& options) {

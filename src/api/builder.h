@@ -1,4 +1,5 @@
-// The facade's first half: an ONNX model in, an engine's bytes out. The CLI, the C API and Python all build through here.
+// The facade's first half: an ONNX model in, an engine's bytes out. The CLI, the C API and Python all build
+// through here.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <filesystem>
@@ -13,11 +14,13 @@
 namespace rekindle {
 
 enum class Precision : uint8_t { fp32, fp16, bf16, int8, best };
-inline constexpr std::array kPrecisionNames{std::string_view("fp32"), std::string_view("fp16"), std::string_view("bf16"),
-                                            std::string_view("int8"), std::string_view("best")};
+inline constexpr std::array kPrecisionNames{std::string_view("fp32"), std::string_view("fp16"),
+                                            std::string_view("bf16"), std::string_view("int8"),
+                                            std::string_view("best")};
 constexpr const auto& enum_names(Precision) { return kPrecisionNames; }
 
-/// The least, usual and largest shape of one input: "--profile in=1x3x32x32:1x3x48x320:8x3x48x1280". Equal dims are fixed.
+/// The least, usual and largest shape of one input: "--profile in=1x3x32x32:1x3x48x320:8x3x48x1280". Equal
+/// dims are fixed.
 struct InputProfile {
   Dims min, opt, max;
 };
@@ -30,18 +33,18 @@ struct BuildOptions {
   int threads = 0;                               // 0: every core the process may use
   std::string timing_cache;                      // a file, read and written; empty: none
   int64_t workspace_bytes = int64_t(1) << 30;
-  std::vector<std::string> disabled;             // passes, or tactics ("cpu.onednn")
+  std::vector<std::string> disabled;  // passes, or tactics ("cpu.onednn")
   int limit = INT_MAX;
-  std::string dump_passes;                       // a folder
+  std::string dump_passes;  // a folder
   bool keep_ir = false;
-  bool allow_links = false;                      // external data behind links
+  bool allow_links = false;  // external data behind links
   std::function<void(std::string_view phase, int done, int total)> progress;
 };
 
 struct BuildReport {
   std::string model_name, producer;
   int onnx_nodes = 0;
-  std::vector<std::string> notes;                    // what import found worth saying
+  std::vector<std::string> notes;                               // what import found worth saying
   std::vector<std::pair<std::string, CompileReport>> variants;  // by target
   double seconds = 0;
 };

@@ -29,8 +29,9 @@ Status VariantMerger::add(Compiled compiled, const std::string& target, BuildRep
   constexpr size_t kWeightAlignment = 64, kCodeAlignment = 256;
   // Variants of one device family usually pack weights alike: an equal section is shared whole.
   const bool same_weights = !variants_.empty() && compiled.weights == weights_;
-  const uint64_t weights = same_weights || weights_.empty() ? (weights_ = same_weights ? weights_ : compiled.weights, 0)
-                                                            : append_aligned(weights_, compiled.weights, kWeightAlignment);
+  const uint64_t weights = same_weights || weights_.empty()
+                               ? (weights_ = same_weights ? weights_ : compiled.weights, 0)
+                               : append_aligned(weights_, compiled.weights, kWeightAlignment);
   const uint64_t code = append_aligned(code_, compiled.code, kCodeAlignment);
   move_offsets(compiled.variant.plan, weights, code);
   Json tuning = Json::object();

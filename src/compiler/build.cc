@@ -48,8 +48,10 @@ std::string tuning_json(const std::vector<RegionReport>& regions) {
       Json rival;
       rival["tactic"] = c.tactic;
       if (!c.config.empty()) rival["config"] = c.config;
-      if (c.refusal.empty()) rival[c.is_predicted ? "predicted_us" : "measured_us"] = c.microseconds;
-      else rival["refusal"] = c.refusal;
+      if (c.refusal.empty())
+        rival[c.is_predicted ? "predicted_us" : "measured_us"] = c.microseconds;
+      else
+        rival["refusal"] = c.refusal;
       rivals.push_back(std::move(rival));
     }
     entry["candidates"] = std::move(rivals);
@@ -62,7 +64,8 @@ void report_memory(const Plan& plan, CompileReport& report) {
   std::vector<ArenaRequest> requests;
   for (const Buffer& buffer : plan.buffers) {
     const auto bytes = buffer.bytes.as_int();
-    if (buffer.place == Place::arena && bytes) requests.push_back({*bytes, buffer.first_step, buffer.last_step});
+    if (buffer.place == Place::arena && bytes)
+      requests.push_back({*bytes, buffer.first_step, buffer.last_step});
   }
   ArenaLayout layout;
   ArenaPlanner().place(requests, layout);

@@ -13,14 +13,14 @@ namespace rekindle {
 
 struct CompileOptions {
   Target target;
-  Profile profile;   // symbols that are not named are unbounded
+  Profile profile;  // symbols that are not named are unbounded
   int effort = 1;
-  int threads = 1;   // what tuning measures with
+  int threads = 1;  // what tuning measures with
   TimingCache* cache = nullptr;
-  RunOptions passes;                          // dumps, disabled passes
+  RunOptions passes;  // dumps, disabled passes
   std::vector<std::string> disabled_tactics;
-  int limit = INT_MAX;                        // rewrites, to bisect
-  bool keep_ir = false;                        // put the imported graph into the engine so that it can be lowered again
+  int limit = INT_MAX;   // rewrites, to bisect
+  bool keep_ir = false;  // put the imported graph into the engine so that it can be lowered again
   std::function<void(std::string_view phase, int done, int total)> progress;
 };
 
@@ -52,8 +52,8 @@ struct Compiled {
   std::string ir;       // IR
   CompileReport report;
 };
-/// The graph is taken as imported; it is optimized for the target and lowered. Deterministic at effort 0, and at any effort
-/// with a complete timing cache.
+/// The graph is taken as imported; it is optimized for the target and lowered. Deterministic at effort 0, and
+/// at any effort with a complete timing cache.
 Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptions& options);
 
 }  // namespace rekindle

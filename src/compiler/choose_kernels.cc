@@ -25,7 +25,8 @@ Result<Choice> choose_for(const Graph& graph, NodeId id, LoweringContext& contex
 /// A reshape whose shape is known at build needs no step: it is the input's memory.
 bool is_view(const Node& node) { return node.op.is<ops::Reshape>() && node.inputs.size() == 1; }
 
-/// One walk over the nodes that have no role yet. True when a region was taken apart, so that there are new ones.
+/// One walk over the nodes that have no role yet. True when a region was taken apart, so that there are new
+/// ones.
 Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& nodes) {
   bool taken_apart = false;
   for (NodeId n : graph.order()) {
@@ -33,7 +34,8 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
     const Node& node = graph[n];
     if (is_view(node)) {
       nodes[n].role = Role::view;
-    } else if (node.op.is<ops::Concat>() && (graph[node.outputs[0]].type.dtype == DType::f32 || graph[node.outputs[0]].type.dtype == DType::boolean)) {
+    } else if (node.op.is<ops::Concat>() && (graph[node.outputs[0]].type.dtype == DType::f32 ||
+                                             graph[node.outputs[0]].type.dtype == DType::boolean)) {
       nodes[n].role = Role::concat;
     } else if (node.op.is<ops::If>()) {
       nodes[n].role = Role::branch;

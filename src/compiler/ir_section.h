@@ -1,4 +1,5 @@
-// The IR section of an engine: the imported graph and its constants, so that another machine can lower it again.
+// The IR section of an engine: the imported graph and its constants, so that another machine can lower it
+// again.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "ir/graph.h"

@@ -79,8 +79,10 @@ class Lowering {
       // The value is made right in the caller's memory when its storage is its own and as large.
       const Storage storage = storage_.of(v);
       const bool is_made_here = graph_[storage.root].producer != NodeId::none;
-      if (is_made_here && storage.strides.empty() && storage.offset.is(0) && !buffer_of_.contains(storage.root) &&
-          bytes_of(graph_[storage.root].type) == bytes_of(graph_[v].type) && !is_made_while_running(storage.root))
+      if (is_made_here && storage.strides.empty() && storage.offset.is(0) &&
+          !buffer_of_.contains(storage.root) &&
+          bytes_of(graph_[storage.root].type) == bytes_of(graph_[v].type) &&
+          !is_made_while_running(storage.root))
         buffer_of_[storage.root] = buffer;
       else
         copied_outputs_.push_back({v, plan_.binding_views.back()});
@@ -88,7 +90,8 @@ class Lowering {
     return {};
   }
 
-  /// Values of kernels that allocate their outputs, and of branches: their memory cannot be chosen beforehand.
+  /// Values of kernels that allocate their outputs, and of branches: their memory cannot be chosen
+  /// beforehand.
   bool is_made_while_running(ValueId v) const {
     const auto made = nodes_.find(graph_[v].producer);
     return made != nodes_.end() && (made->second.role == Role::branch || made->second.choice.makes_outputs);
@@ -125,7 +128,8 @@ class Lowering {
     if (v == ValueId::none) return kNone;
     if (const auto found = view_of_.find(v); found != view_of_.end()) return found->second;
     const Storage storage = storage_.of(v);
-    if (const Tensor* constant = graph_.constant(storage.root); constant && !buffer_of_.contains(storage.root)) {
+    if (const Tensor* constant = graph_.constant(storage.root);
+        constant && !buffer_of_.contains(storage.root)) {
       RK_TRY(uint32_t whole, constant_view(*constant));
       buffer_of_[storage.root] = plan_.views[whole].buffer;
     }
@@ -137,10 +141,17 @@ class Lowering {
     const LoweredNode& lowered = nodes_.at(n);
     switch (lowered.role) {
       case Role::view:
-      case Role::slice: break;
-      case Role::concat: RK_CHECK(add_concat(n)); break;
-      case Role::branch: RK_CHECK(add_branch(n)); break;
-      case Role::kernel: RK_CHECK(add_kernel(n, lowered.choice)); break;
+      case Role::slice:
+        break;
+      case Role::concat:
+        RK_CHECK(add_concat(n));
+        break;
+      case Role::branch:
+        RK_CHECK(add_branch(n));
+        break;
+      case Role::kernel:
+        RK_CHECK(add_kernel(n, lowered.choice));
+        break;
     }
     ++position_;
     return {};
@@ -165,8 +176,9 @@ class Lowering {
     }
     step.kernel = kernel_number(image);
     for (const KernelInput& in : choice.kernel.inputs) {
-      const auto view = in.region_input >= 0 ? argument(region_inputs[size_t(in.region_input)])
-                                             : in.constant.has_data() ? constant_view(in.constant) : Result<uint32_t>(kNone);
+      const auto view = in.region_input >= 0     ? argument(region_inputs[size_t(in.region_input)])
+                        : in.constant.has_data() ? constant_view(in.constant)
+                                                 : Result<uint32_t>(kNone);
       if (!view.ok()) return view.status();
       step.inputs.push_back(*view);
     }
@@ -198,10 +210,11 @@ class Lowering {
       const ValueId in = region.outer_inputs[i];
       const Storage storage = storage_.of(in);
       const auto buffer = buffer_of_.find(storage.root);
-      const bool whole = storage.strides.empty() && storage.offset.is(0) && bytes_of(graph_[storage.root].type) == bytes;
-      const bool used_twice = std::count_if(region.outer_inputs.begin(), region.outer_inputs.end(), [&](ValueId v) {
-                                return storage_.of(v).root == storage.root;
-                              }) > 1;
+      const bool whole =
+          storage.strides.empty() && storage.offset.is(0) && bytes_of(graph_[storage.root].type) == bytes;
+      const bool used_twice =
+          std::count_if(region.outer_inputs.begin(), region.outer_inputs.end(),
+                        [&](ValueId v) { return storage_.of(v).root == storage.root; }) > 1;
       if (buffer == buffer_of_.end() || !whole || used_twice || last_use_[storage.root] != position_ ||
           plan_.buffers[buffer->second].place != Place::arena || shared_.contains(buffer->second))
         continue;
@@ -255,8 +268,8 @@ class Lowering {
     for (size_t i : storage_.copied_inputs(n)) {
       const TensorType& type = graph_[node.inputs[i]].type;
       const Dim offset = whole.offset + starts[i] * strides[axis] * Dim(bits_of(type.dtype) / 8);
-      const uint32_t part =
-          add_view(buffer_for(whole.root), type, offset, is_outermost(out.shape, axis) ? std::vector<Dim>{} : strides);
+      const uint32_t part = add_view(buffer_for(whole.root), type, offset,
+                                     is_outermost(out.shape, axis) ? std::vector<Dim>{} : strides);
       RK_CHECK(add_copy(node.inputs[i], part, node.origin));
     }
     return {};

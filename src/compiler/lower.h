@@ -20,7 +20,8 @@ struct LoweringContext {
   int done = 0, total = 0;  // regions, for progress
 };
 
-/// Chooses kernels for every node; a region no tactic takes as a whole is taken apart again (the graph changes).
+/// Chooses kernels for every node; a region no tactic takes as a whole is taken apart again (the graph
+/// changes).
 Result<LoweredNodes> choose_kernels(Graph& graph, LoweringContext& context);
 
 /// `symbols` are the sizes known before the plan runs: those of its inputs.

@@ -34,7 +34,8 @@ Result<FencedBuffer> allocate_fenced(Device& device, Stream& stream, int64_t byt
 Status check_fences(Device& device, Stream& stream, const FencedBuffer& buffer, const std::string& what) {
   std::vector<uint8_t> seen(size_t(2 * kFence));
   RK_CHECK(device.copy_out(stream, seen.data(), buffer.memory.get(), kFence));
-  RK_CHECK(device.copy_out(stream, seen.data() + kFence, static_cast<std::byte*>(buffer.data()) + buffer.bytes, kFence));
+  RK_CHECK(device.copy_out(stream, seen.data() + kFence,
+                           static_cast<std::byte*>(buffer.data()) + buffer.bytes, kFence));
   RK_CHECK(stream.synchronize());
   if (std::any_of(seen.begin(), seen.end(), [](uint8_t b) { return b != kFenceByte; }))
     return Status::error(Code::internal, "the kernel wrote outside its " + what);
@@ -48,14 +49,14 @@ Status compare(const Tensor& got, const Tensor& expected, double tolerance) {
     const double e = expected.as_double(i), g = got.as_double(i);
     if (std::isfinite(e)) largest = std::max(largest, std::fabs(e));
     if (std::isnan(e) != std::isnan(g) || (std::isinf(e) && e != g))
-      return Status::error(Code::internal, "element " + std::to_string(i) + " is " + std::to_string(g) + ", expected " +
-                                               std::to_string(e));
+      return Status::error(Code::internal, "element " + std::to_string(i) + " is " + std::to_string(g) +
+                                               ", expected " + std::to_string(e));
     if (std::isfinite(e)) difference = std::max(difference, std::fabs(e - g));
   }
   if (!is_float(expected.dtype())) tolerance = 0;
   if (!(difference <= tolerance * largest))
-    return Status::error(Code::internal, "the result is off by " + std::to_string(difference) + " where the largest value is " +
-                                             std::to_string(largest));
+    return Status::error(Code::internal, "the result is off by " + std::to_string(difference) +
+                                             " where the largest value is " + std::to_string(largest));
   return {};
 }
 
@@ -69,8 +70,9 @@ struct Bench {
   std::unique_ptr<Launch> launch;
 };
 
-Status prepare_inputs(Device& device, Stream& stream, const BuiltKernel& kernel, const Tensors& region_inputs, Bench& bench,
-                      std::vector<ArgShape>& shapes, std::vector<const void*>& constants, const Region& region) {
+Status prepare_inputs(Device& device, Stream& stream, const BuiltKernel& kernel, const Tensors& region_inputs,
+                      Bench& bench, std::vector<ArgShape>& shapes, std::vector<const void*>& constants,
+                      const Region& region) {
   for (const KernelInput& in : kernel.inputs) {
     const Tensor& tensor = in.region_input >= 0 ? region_inputs[size_t(in.region_input)] : in.constant;
     if (in.region_input < 0 && !tensor.has_data()) {
@@ -113,8 +115,10 @@ Status prepare(Device& device, Stream& stream, const Region& region, const Built
     bench.outputs.push_back(std::move(buffer));
     bench.host_outputs.push_back(std::move(host));
   }
-  RK_TRY(auto loaded, device.load(kernel.image, std::as_bytes(std::span(kernel.code.data(), kernel.code.size()))));
-  if (loaded->makes_outputs()) return Status::error(Code::unsupported, "the kernel makes its outputs while running");
+  RK_TRY(auto loaded,
+         device.load(kernel.image, std::as_bytes(std::span(kernel.code.data(), kernel.code.size()))));
+  if (loaded->makes_outputs())
+    return Status::error(Code::unsupported, "the kernel makes its outputs while running");
   RK_TRY(auto grid, eval_all(kernel.grid, region.sizes));
   RK_TRY(auto scalars, eval_all(kernel.scalars, region.sizes));
   RK_TRY(bench.launch, loaded->prepare({inputs, outputs, grid, scalars, threads, constants}));
@@ -124,26 +128,30 @@ Status prepare(Device& device, Stream& stream, const Region& region, const Built
 
 }  // namespace
 
-Result<double> measure(Device& device, const Region& region, const BuiltKernel& kernel, int threads, const Tensors* inputs,
-                       const Tensors* expected) {
+Result<double> measure(Device& device, const Region& region, const BuiltKernel& kernel, int threads,
+                       const Tensors* inputs, const Tensors* expected) {
   RK_TRY(auto stream, device.create_stream());
   Bench bench;
   RK_CHECK(prepare(device, *stream, region, kernel, threads, *inputs, bench));
   const auto launch = [&] {
-    return bench.launch->run(*stream, bench.input_pointers.data(), bench.output_pointers.data(), bench.workspace.data());
+    return bench.launch->run(*stream, bench.input_pointers.data(), bench.output_pointers.data(),
+                             bench.workspace.data());
   };
   RK_CHECK(launch());
   RK_CHECK(stream->synchronize());
   for (const auto& b : bench.inputs) RK_CHECK(check_fences(device, *stream, b, "inputs"));
   for (const auto& b : bench.outputs) RK_CHECK(check_fences(device, *stream, b, "outputs"));
   RK_CHECK(check_fences(device, *stream, bench.workspace, "workspace"));
-  constexpr double kTolerance = 1e-3;  // of the output's largest magnitude; Winograd is the least exact kernel
+  constexpr double kTolerance =
+      1e-3;  // of the output's largest magnitude; Winograd is the least exact kernel
   for (size_t i = 0; expected && i < expected->size(); ++i) {
-    RK_CHECK(device.copy_out(*stream, bench.host_outputs[i].raw(), bench.output_pointers[i], bench.host_outputs[i].bytes()));
+    RK_CHECK(device.copy_out(*stream, bench.host_outputs[i].raw(), bench.output_pointers[i],
+                             bench.host_outputs[i].bytes()));
     RK_CHECK(stream->synchronize());
     RK_CHECK(compare(bench.host_outputs[i], (*expected)[i], kTolerance));
   }
-  // Enough repetitions for a steady median, bounded in time: short kernels run in groups to rise above the clock.
+  // Enough repetitions for a steady median, bounded in time: short kernels run in groups to rise above the
+  // clock.
   using Clock = std::chrono::steady_clock;
   const auto timed = [&](int group) -> Result<double> {
     const auto start = Clock::now();

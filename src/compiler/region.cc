@@ -41,7 +41,8 @@ std::string Region::key() const {
   std::map<ValueId, size_t> number;
   std::set<std::string, std::less<>> symbols;
   const auto name = [&](ValueId v) {
-    return v == ValueId::none ? std::string("_") : "%" + std::to_string(number.emplace(v, number.size()).first->second);
+    return v == ValueId::none ? std::string("_")
+                              : "%" + std::to_string(number.emplace(v, number.size()).first->second);
   };
   const auto type = [&](ValueId v) {
     for (const Dim& d : body[v].type.shape) d.collect_symbols(symbols);
@@ -69,7 +70,8 @@ std::string Region::key() const {
   text += "\nreturn";
   for (ValueId v : body.outputs) text += " " + name(v);
   for (const std::string& s : symbols)
-    if (const auto found = sizes.find(s); found != sizes.end()) text += "\n" + s + "=" + std::to_string(found->second);
+    if (const auto found = sizes.find(s); found != sizes.end())
+      text += "\n" + s + "=" + std::to_string(found->second);
   return text;
 }
 
@@ -91,7 +93,8 @@ Result<Graph> body_of_one(const Graph& graph, const Node& node, std::vector<Valu
   std::vector<std::string> names;
   for (ValueId v : node.outputs) names.push_back(graph[v].name);
   RK_TRY(std::vector<ValueId> outputs, body.add(node.op, inputs, names, node.origin));
-  for (size_t i = 0; i < outputs.size(); ++i) RK_CHECK(body.declare_type(outputs[i], graph[node.outputs[i]].type));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    RK_CHECK(body.declare_type(outputs[i], graph[node.outputs[i]].type));
   body.set_outputs(outputs);
   return body;
 }

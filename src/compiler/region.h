@@ -16,9 +16,10 @@ struct Region {
   /// The contraction or reduction, else the only node; none when all are elementwise or index maps.
   NodeId anchor = NodeId::none;
   std::vector<std::shared_ptr<const Tensor>> constants;  // one a body input; null when it is no constant
-  /// The values outside that the body's inputs and outputs stand for. An absent optional input of the node has no entry.
+  /// The values outside that the body's inputs and outputs stand for. An absent optional input of the node
+  /// has no entry.
   std::vector<ValueId> outer_inputs, outer_outputs;
-  Bindings sizes;      // what symbols are taken to be when one size has to stand for all (the profile's opt)
+  Bindings sizes;  // what symbols are taken to be when one size has to stand for all (the profile's opt)
   std::string origin;
 
   const Node* anchor_node() const { return anchor == NodeId::none ? nullptr : &body[anchor]; }
@@ -29,7 +30,8 @@ struct Region {
   const Tensor* constant(ValueId v) const;  // of a body input that is a constant
   bool is_static() const;
   std::string label() const;  // "conv + add + relu"
-  /// The region's text without names: two regions with equal keys can use the same kernel and the same measurements.
+  /// The region's text without names: two regions with equal keys can use the same kernel and the same
+  /// measurements.
   std::string key() const;
 };
 

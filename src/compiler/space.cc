@@ -6,11 +6,14 @@ namespace rekindle {
 
 std::string to_string(const Config& config) {
   std::string text;
-  for (const auto& [name, value] : config) text += (text.empty() ? "" : " ") + name + "=" + std::to_string(value);
+  for (const auto& [name, value] : config)
+    text += (text.empty() ? "" : " ") + name + "=" + std::to_string(value);
   return text;
 }
 
-Status refuse(std::string reason, Where at) { return Status::error(Code::unsupported, std::move(reason), at); }
+Status refuse(std::string reason, Where at) {
+  return Status::error(Code::unsupported, std::move(reason), at);
+}
 
 Space& Space::axis(std::string name, std::vector<int64_t> choices) {
   RK_ASSERT(!choices.empty(), "a space axis has no choices");

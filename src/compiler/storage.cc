@@ -31,7 +31,8 @@ Dim run_after(const Shape& shape, size_t axis) {
   return run;
 }
 
-/// The start of a slice in elements, and whether the result is one contiguous run; nullopt when steps are not 1.
+/// The start of a slice in elements, and whether the result is one contiguous run; nullopt when steps are
+/// not 1.
 struct SliceWindow {
   Dim first;  // elements
   bool contiguous = true;
@@ -52,7 +53,8 @@ std::optional<SliceWindow> window_of(const ops::Slice& slice, const Shape& in, c
 bool reads_strided(const Graph& graph, ValueId v, const LoweredNodes& nodes) {
   for (NodeId user : graph.users(v)) {
     const auto found = nodes.find(user);
-    if (found == nodes.end() || found->second.role != Role::kernel || !found->second.choice.kernel.strided_inputs)
+    if (found == nodes.end() || found->second.role != Role::kernel ||
+        !found->second.choice.kernel.strided_inputs)
       return false;
   }
   return !graph.is_output(v);
@@ -85,7 +87,8 @@ bool StorageMap::can_be_made_in(const Graph& graph, const LoweredNodes& nodes, V
   for (NodeId user : graph.users(part)) {
     if (user == concat) continue;
     const auto found = nodes.find(user);
-    if (found == nodes.end() || found->second.role != Role::kernel || !found->second.choice.kernel.strided_inputs)
+    if (found == nodes.end() || found->second.role != Role::kernel ||
+        !found->second.choice.kernel.strided_inputs)
       return false;
   }
   return true;
@@ -121,7 +124,8 @@ StorageMap StorageMap::assign(const Graph& graph, const LoweredNodes& nodes) {
       const TensorType &in = graph[node.inputs[0]].type, &out = graph[node.outputs[0]].type;
       const auto window = window_of(*node.op.as<ops::Slice>(), in.shape, out.shape);
       RK_ASSERT(window.has_value(), "a slice became a view although it cannot be one");
-      map.links_[node.outputs[0]] = {node.inputs[0], window->first * Dim(bits_of(in.dtype) / 8), !window->contiguous};
+      map.links_[node.outputs[0]] = {node.inputs[0], window->first * Dim(bits_of(in.dtype) / 8),
+                                     !window->contiguous};
     } else if (role == Role::concat) {
       map.place_concat(graph, nodes, n);
     }

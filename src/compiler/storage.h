@@ -1,5 +1,5 @@
-// Which values share memory: reshapes and slices are views of their input, parts of a concatenation are written where it
-// lies, and everything else has a buffer of its own.
+// Which values share memory: reshapes and slices are views of their input, parts of a concatenation are
+// written where it lies, and everything else has a buffer of its own.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
@@ -33,8 +33,8 @@ struct Storage {
 
 class StorageMap {
  public:
-  /// Walks the graph once. Slices that cannot be views and concatenation inputs that cannot be made in place are reported by
-  /// is_copied() and needs_copy(), so that lowering gives them steps.
+  /// Walks the graph once. Slices that cannot be views and concatenation inputs that cannot be made in place
+  /// are reported by is_copied() and needs_copy(), so that lowering gives them steps.
   static StorageMap assign(const Graph& graph, const LoweredNodes& nodes);
   Storage of(ValueId v) const;
   /// The inputs of a concat node that must be copied into it, by position.
@@ -43,8 +43,8 @@ class StorageMap {
  private:
   struct Link {
     ValueId parent = ValueId::none;
-    Dim offset;             // bytes in the parent
-    bool strided = false;   // has the parent's strides, or those of its shape when it is contiguous
+    Dim offset;            // bytes in the parent
+    bool strided = false;  // has the parent's strides, or those of its shape when it is contiguous
   };
   bool can_be_made_in(const Graph&, const LoweredNodes&, ValueId part, NodeId concat, bool strided) const;
   void place_concat(const Graph&, const LoweredNodes&, NodeId concat);
@@ -54,9 +54,11 @@ class StorageMap {
   std::map<NodeId, std::vector<size_t>> copied_;
 };
 
-/// Whether a slice can be a view of its input at all: steps of 1, and its users read strided memory (or it is contiguous).
+/// Whether a slice can be a view of its input at all: steps of 1, and its users read strided memory (or it is
+/// contiguous).
 bool slice_is_view(const Graph& graph, NodeId slice, const LoweredNodes& nodes);
-/// Whether the elements of axis `axis` (and those inside it) are one contiguous run: every dim before it is 1.
+/// Whether the elements of axis `axis` (and those inside it) are one contiguous run: every dim before it
+/// is 1.
 bool is_outermost(const Shape& shape, size_t axis);
 /// Row-major strides with symbolic dims, in elements.
 std::vector<Dim> symbolic_strides(const Shape& shape);

@@ -19,7 +19,8 @@ std::string to_string(const Config&);  // "bm=128 bn=64"
 class Space {
  public:
   Space& axis(std::string name, std::vector<int64_t> choices);  // best guess first
-  Space& require(std::string why, std::function<bool(const Config&)> holds);  // prunes before anything is compiled
+  Space& require(std::string why,
+                 std::function<bool(const Config&)> holds);  // prunes before anything is compiled
   /// 0: the first point that holds; 1: those that differ from it in one axis; 2 and more: every point.
   std::vector<Config> configs(int effort) const;
 
@@ -40,21 +41,25 @@ struct BuiltKernel {
   std::string code;   // device code; empty for host kernels
   std::vector<KernelInput> inputs;
   std::vector<Dim> grid, scalars;
-  std::vector<uint32_t> may_overwrite;  // region inputs whose memory output 0 may take: read at an index before it is written
-  bool strided_inputs = false;          // inputs may be views with any strides, last dim contiguous
-  bool strided_output = false;          // so may output 0: a part of a concatenation
+  std::vector<uint32_t>
+      may_overwrite;  // region inputs whose memory output 0 may take: read at an index before it is written
+  bool strided_inputs = false;  // inputs may be views with any strides, last dim contiguous
+  bool strided_output = false;  // so may output 0: a part of a concatenation
 };
 
 class Tactic {
  public:
   virtual ~Tactic() = default;
   virtual std::string_view name() const = 0;  // "cpu.conv.direct"
-  virtual int version() const { return 1; }   // raise it when kernels change: only this tactic's measurements are dropped
+  virtual int version() const {
+    return 1;
+  }  // raise it when kernels change: only this tactic's measurements are dropped
   /// The reference: taken only when nothing else applies.
   virtual bool is_last_resort() const { return false; }
   virtual Result<Space> offer(const Region&, const Target&) const = 0;  // or the reason it refuses
   virtual Result<BuiltKernel> build(const Region&, const Config&, const Target&) const = 0;
-  /// Microseconds on the target by a model; 0 when the tactic has none (table order then decides at effort 0).
+  /// Microseconds on the target by a model; 0 when the tactic has none (table order then decides at effort
+  /// 0).
   virtual double predict(const Region&, const Config&, const Target&) const { return 0; }
 };
 

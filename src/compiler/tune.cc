@@ -11,7 +11,8 @@ namespace rekindle {
 
 namespace {
 
-/// Inputs that exercise a kernel: seeded noise for floats, zeros and small numbers for indices, the constants themselves.
+/// Inputs that exercise a kernel: seeded noise for floats, zeros and small numbers for indices, the constants
+/// themselves.
 Result<Tensors> make_inputs(const Region& region) {
   std::mt19937 random(7);
   std::uniform_real_distribution<float> noise(-1, 1);
@@ -31,14 +32,16 @@ Result<Tensors> make_inputs(const Region& region) {
   return inputs;
 }
 
-std::string cache_key(const std::string& region, const Tactic& tactic, const Config& config, const Target& target, int threads) {
+std::string cache_key(const std::string& region, const Tactic& tactic, const Config& config,
+                      const Target& target, int threads) {
   const uint64_t hash = hash64(std::as_bytes(std::span(region.data(), region.size())));
   return target.name + " threads=" + std::to_string(threads) + " " + std::string(tactic.name()) + "/" +
          std::to_string(tactic.version()) + " [" + to_string(config) + "] " + to_hex(hash);
 }
 
 bool is_disabled(std::string_view tactic, const std::vector<std::string>& disabled) {
-  return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& d) { return tactic.starts_with(d); });
+  return std::any_of(disabled.begin(), disabled.end(),
+                     [&](const std::string& d) { return tactic.starts_with(d); });
 }
 
 }  // namespace
@@ -50,8 +53,8 @@ struct Tuner::Offer {
   bool is_predicted = true;
 };
 
-Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target, TuneOptions options,
-             TimingCache& cache)
+Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target,
+             TuneOptions options, TimingCache& cache)
     : device_(std::move(device)),
       tactics_(tactics),
       target_(std::move(target)),
@@ -75,7 +78,8 @@ std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candi
       const double predicted = tactic->predict(region, config, target_);
       offers.push_back({tactic, std::move(config), predicted, true});
     }
-    if (tactic->is_last_resort() && offers.size() > 1) offers.pop_back();  // never measured against real kernels
+    if (tactic->is_last_resort() && offers.size() > 1)
+      offers.pop_back();  // never measured against real kernels
     if (options_.effort == 0 && !offers.empty() && offers.front().microseconds == 0) break;
   }
   return offers;
@@ -97,7 +101,8 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
         }
       }
       const auto built = offer.tactic->build(region, offer.config, target_);
-      const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs, expected ? &*expected : nullptr)
+      const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs,
+                                             expected ? &*expected : nullptr)
                                    : Result<double>(built.status());
       if (!time.ok()) {
         candidates.push_back(
@@ -120,7 +125,8 @@ Result<Choice> Tuner::choose(const Region& region) {
   if (known == done_.end()) {
     Decision decision;
     std::vector<Offer> offers = collect(region, decision.candidates);
-    if (options_.effort > 0 && offers.size() > 1) RK_CHECK(measure_offers(region, key, offers, decision.candidates));
+    if (options_.effort > 0 && offers.size() > 1)
+      RK_CHECK(measure_offers(region, key, offers, decision.candidates));
     if (offers.empty()) {
       std::string reasons;
       for (const Candidate& c : decision.candidates) reasons += "\n  " + c.tactic + ": " + c.refusal;
@@ -132,7 +138,8 @@ Result<Choice> Tuner::choose(const Region& region) {
     });
     std::vector<Candidate> tried;
     for (const Offer& o : offers)
-      tried.push_back({std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
+      tried.push_back(
+          {std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
     decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
     decision.tactic = offers.front().tactic;
     decision.config = offers.front().config;
@@ -147,8 +154,9 @@ Result<Choice> Tuner::choose(const Region& region) {
   choice.candidates = decision.candidates;
   choice.microseconds = decision.candidates.front().microseconds;
   choice.is_predicted = decision.candidates.front().is_predicted;
-  RK_TRY(auto loaded, device_->load(choice.kernel.image,
-                                    std::as_bytes(std::span(choice.kernel.code.data(), choice.kernel.code.size()))));
+  RK_TRY(auto loaded,
+         device_->load(choice.kernel.image,
+                       std::as_bytes(std::span(choice.kernel.code.data(), choice.kernel.code.size()))));
   choice.makes_outputs = loaded->makes_outputs();
   return choice;
 }

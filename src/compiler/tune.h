@@ -24,11 +24,12 @@ struct Choice {
   std::string tactic, config;
   double microseconds = 0;
   bool is_predicted = true;
-  bool makes_outputs = false;  // only running the kernel tells the shapes of its outputs
+  bool makes_outputs = false;         // only running the kernel tells the shapes of its outputs
   std::vector<Candidate> candidates;  // in the order they were tried, the winner first
 };
 
-/// JSON lines: {"region": key hash, "device": …, "threads": …, "tactic": …, "version": …, "config": …, "us": …}.
+/// JSON lines: {"region": key hash, "device": …, "threads": …, "tactic": …, "version": …, "config": …, "us":
+/// …}.
 class TimingCache {
  public:
   /// A missing file is an empty cache; a damaged line is skipped with a warning in `notes`.
@@ -45,16 +46,16 @@ class TimingCache {
 };
 
 struct TuneOptions {
-  int effort = 1;       // 0 measures nothing: first tactic that offers, its first config
+  int effort = 1;  // 0 measures nothing: first tactic that offers, its first config
   int threads = 1;
   std::vector<std::string> disabled_tactics;  // names or prefixes: "cpu.onednn"
-  bool check = true;    // compare with the reference before a time counts
+  bool check = true;                          // compare with the reference before a time counts
 };
 
 class Tuner {
  public:
-  Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target, TuneOptions options,
-        TimingCache& cache);
+  Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target,
+        TuneOptions options, TimingCache& cache);
   ~Tuner();
   /// Unsupported when every tactic refuses, with all their reasons. Equal regions are tuned once.
   Result<Choice> choose(const Region&);
@@ -76,8 +77,8 @@ class Tuner {
   std::map<std::string, Decision> done_;  // by Region::key()
 };
 
-/// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every buffer (an
-/// error when one is touched), and with `expected` given a comparison before the time counts.
+/// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every
+/// buffer (an error when one is touched), and with `expected` given a comparison before the time counts.
 Result<double> measure(Device&, const Region&, const BuiltKernel&, int threads, const Tensors* inputs,
                        const Tensors* expected);
 

@@ -1,5 +1,5 @@
-// cancel-transposes: a transpose moves down past every op that has a counterpart over the untransposed value, until it meets
-// another one and both become one, or none. Moving never adds transposes, so the pass ends.
+// cancel-transposes: a transpose moves down past every op that has a counterpart over the untransposed value,
+// until it meets another one and both become one, or none. Moving never adds transposes, so the pass ends.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <optional>
@@ -31,7 +31,9 @@ struct Moved {
   Permutation after;
 };
 
-int64_t map_axis(int64_t axis, const Permutation& p) { return p[size_t(axis < 0 ? axis + int64_t(p.size()) : axis)]; }
+int64_t map_axis(int64_t axis, const Permutation& p) {
+  return p[size_t(axis < 0 ? axis + int64_t(p.size()) : axis)];
+}
 std::vector<int64_t> map_axes(std::vector<int64_t> axes, const Permutation& p) {
   for (int64_t& axis : axes) axis = map_axis(axis, p);
   return axes;
@@ -49,8 +51,7 @@ Permutation without(const Permutation& p, const std::vector<int64_t>& dropped) {
   return left;
 }
 
-template <class T>
-std::optional<Moved> with_axis(const Op& op, const Permutation& p) {
+template <class T> std::optional<Moved> with_axis(const Op& op, const Permutation& p) {
   const T* is = op.as<T>();
   if (!is) return std::nullopt;
   T moved = *is;
@@ -62,7 +63,8 @@ std::optional<Moved> move_reduce(const ops::Reduce& reduce, const Permutation& p
   ops::Reduce moved = reduce;
   if (moved.axes.empty())
     for (size_t i = 0; i < p.size(); ++i) moved.axes.push_back(int64_t(i));
-  else moved.axes = map_axes(moved.axes, p);
+  else
+    moved.axes = map_axes(moved.axes, p);
   std::sort(moved.axes.begin(), moved.axes.end());
   const Permutation after = reduce.keepdims ? p : without(p, moved.axes);
   return Moved{Op(std::move(moved)), after};
@@ -103,7 +105,8 @@ std::optional<Moved> moved_past(const Node& node, const Permutation& p) {
   return with_axis<ops::Softmax>(op, p);
 }
 
-/// Inputs of these ops that are laid out like the first one; the others are scalars or lists and stay as they are.
+/// Inputs of these ops that are laid out like the first one; the others are scalars or lists and stay as they
+/// are.
 size_t data_inputs(const Node& node) { return node.op.is<ops::Pad>() ? 1 : node.inputs.size(); }
 
 class TransposeMover {
@@ -111,6 +114,9 @@ class TransposeMover {
   TransposeMover(Graph& graph, PassContext& context) : graph_(graph), context_(context) {}
 
   Result<int> run() {
+    // Moves never add transposes, but two could pass one back and forth; a bound that real graphs stay far
+    // below ends that.
+    const int most_changes = 16 * int(graph_.node_count()) + 64;
     for (bool again = true; again && context_.budget > 0;) {
       again = false;
       for (NodeId n = graph_.first(); n != NodeId::none; n = graph_.next(n)) {
@@ -119,7 +125,7 @@ class TransposeMover {
           RK_TRY(changed, move_past(n));
         }
         if (changed) ++changes_, again = true, context_.take_budget();
-        if (context_.budget <= 0) break;
+        if (context_.budget <= 0 || changes_ >= most_changes) return changes_;
       }
     }
     return changes_;
@@ -153,8 +159,10 @@ class TransposeMover {
     return graph_.apply(patch).ok();  // refused when an output of the graph would stand for an input
   }
 
-  /// The input without its transpose by p: what was transposed, a constant turned round, or a new transpose back.
-  Result<std::optional<ValueId>> untransposed(ValueId v, const Permutation& p, const Shape& shape, Patch& patch, int& balance) {
+  /// The input without its transpose by p: what was transposed, a constant turned round, or a new transpose
+  /// back.
+  Result<std::optional<ValueId>> untransposed(ValueId v, const Permutation& p, const Shape& shape,
+                                              Patch& patch, int& balance) {
     if (const auto* t = transpose_of(graph_, v); t && t->perm == p) {
       if (is_given_up(v)) --balance;
       return std::optional(graph_.producer(v)->inputs[0]);
@@ -169,8 +177,10 @@ class TransposeMover {
       RK_TRY(v, patch.add1(ops::Reshape{full}, {v}));
     }
     if (size_t(patch.type(v).rank()) != p.size()) return std::optional<ValueId>();
-    // A new transpose: free on a constant, which is folded, and where it only moves ones; small next to the result otherwise.
-    if (!is_constant && !only_moves_ones(inverse(p), patch.type(v).shape) && patch.type(v).shape == shape) ++balance;
+    // A new transpose: free on a constant, which is folded, and where it only moves ones; small next to the
+    // result otherwise.
+    if (!is_constant && !only_moves_ones(inverse(p), patch.type(v).shape) && patch.type(v).shape == shape)
+      ++balance;
     RK_TRY(ValueId back, patch.add1(ops::Transpose{inverse(p)}, {v}));
     return std::optional(back);
   }
@@ -180,7 +190,8 @@ class TransposeMover {
     if (graph_.is_output(v)) return false;
     const auto& users = graph_.users(v);
     return std::all_of(users.begin(), users.end(), [&](NodeId u) {
-      return graph_[u].op.is<ops::Transpose>() || moved_past(graph_[u], transpose_of(graph_, v)->perm).has_value();
+      return graph_[u].op.is<ops::Transpose>() ||
+             moved_past(graph_[u], transpose_of(graph_, v)->perm).has_value();
     });
   }
 

@@ -5,6 +5,8 @@
 
 namespace rekindle::passes {
 
-Result<int> canonicalize(Graph& graph, PassContext& context) { return rewrite(graph, canonical_rules(), context); }
+Result<int> canonicalize(Graph& graph, PassContext& context) {
+  return rewrite(graph, canonical_rules(), context);
+}
 
 }  // namespace rekindle::passes

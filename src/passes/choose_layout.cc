@@ -1,5 +1,5 @@
-// choose-layout: convolutions and pools over f32 become nhwc, with a transpose before and one after each. cancel-transposes then
-// removes nearly all of them.
+// choose-layout: convolutions and pools over f32 become nhwc, with a transpose before and one after each.
+// cancel-transposes then removes nearly all of them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
@@ -26,8 +26,7 @@ std::vector<int64_t> channels_first(size_t rank) {
 }
 
 /// Sets `with` to the op in nhwc when it is a T in nchw.
-template <class T>
-bool set_layout(const Op& op, std::optional<Op>& with) {
+template <class T> bool set_layout(const Op& op, std::optional<Op>& with) {
   const T* is = op.as<T>();
   if (!is || is->layout != ops::Layout::nchw) return false;
   T changed = *is;
@@ -38,8 +37,8 @@ bool set_layout(const Op& op, std::optional<Op>& with) {
 
 std::optional<Op> in_nhwc(const Op& op) {
   std::optional<Op> with;
-  if (set_layout<ops::Conv>(op, with) || set_layout<ops::ConvTranspose>(op, with) || set_layout<ops::MaxPool>(op, with) ||
-      set_layout<ops::AveragePool>(op, with))
+  if (set_layout<ops::Conv>(op, with) || set_layout<ops::ConvTranspose>(op, with) ||
+      set_layout<ops::MaxPool>(op, with) || set_layout<ops::AveragePool>(op, with))
     return with;
   return std::nullopt;
 }

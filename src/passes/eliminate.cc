@@ -14,7 +14,8 @@ namespace {
 
 /// The input that the node's output equals, element for element and under the same type.
 ValueId same_as_input(const Graph& graph, const Node& node) {
-  if (node.inputs.empty() || node.inputs[0] == ValueId::none || node.outputs.size() != 1) return ValueId::none;
+  if (node.inputs.empty() || node.inputs[0] == ValueId::none || node.outputs.size() != 1)
+    return ValueId::none;
   const TensorType &in = graph[node.inputs[0]].type, &out = graph[node.outputs[0]].type;
   if (in != out) return ValueId::none;
   bool same = node.op.is<ops::Reshape>() || node.op.is<ops::Expand>() || node.op.is<ops::Copy>();
@@ -54,7 +55,8 @@ Result<int> eliminate(Graph& graph, PassContext& context) {
         it->second = n;
         continue;
       }
-      for (size_t i = 0; i < node.outputs.size(); ++i) patch.replace(node.outputs[i], graph[it->second].outputs[i]);
+      for (size_t i = 0; i < node.outputs.size(); ++i)
+        patch.replace(node.outputs[i], graph[it->second].outputs[i]);
     }
     if (patch.empty() || !context.take_budget()) continue;
     if (graph.apply(patch).ok()) ++changes;  // refused where an output of the graph would lose its producer

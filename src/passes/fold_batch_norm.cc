@@ -1,6 +1,6 @@
-// fold-batch-norm: y = contraction(x)·s + t with constant per-channel s and t moves s into the weights and t into the bias.
-// Batch norms, and multiplications and additions by constants, are all of that form. A batch norm with no contraction before it
-// becomes a multiplication and an addition.
+// fold-batch-norm: y = contraction(x)·s + t with constant per-channel s and t moves s into the weights and t
+// into the bias. Batch norms, and multiplications and additions by constants, are all of that form. A batch
+// norm with no contraction before it becomes a multiplication and an addition.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <optional>
@@ -29,12 +29,14 @@ struct Channels {
 };
 
 /// A constant that varies along `axis` of the output alone, one number a channel.
-std::optional<std::vector<double>> per_channel(const Graph& graph, ValueId v, const Shape& out, const Channels& channels) {
+std::optional<std::vector<double>> per_channel(const Graph& graph, ValueId v, const Shape& out,
+                                               const Channels& channels) {
   const Tensor* c = graph.constant(v);
   if (!c || !is_float(c->dtype()) || size_t(c->rank()) > out.size()) return std::nullopt;
   const size_t lead = out.size() - size_t(c->rank());
   for (size_t i = 0; i < c->dims().size(); ++i)
-    if (c->dims()[i] != 1 && (lead + i != channels.axis || c->dims()[i] != channels.count)) return std::nullopt;
+    if (c->dims()[i] != 1 && (lead + i != channels.axis || c->dims()[i] != channels.count))
+      return std::nullopt;
   std::vector<double> values(size_t(channels.count));
   for (size_t i = 0; i < values.size(); ++i) values[i] = c->as_double(c->count() == 1 ? 0 : int64_t(i));
   return values;
@@ -48,9 +50,11 @@ std::optional<Channels> channels_of(const Graph& graph, const Node& node) {
   if (const auto* conv = node.op.as<ops::Conv>())
     return Channels{conv->layout == ops::Layout::nchw ? 1 : rank - 1, 0, w->dims()[0], 1};
   if (const auto* conv = node.op.as<ops::ConvTranspose>())
-    return Channels{conv->layout == ops::Layout::nchw ? 1 : rank - 1, 1, w->dims()[1] * conv->group, conv->group};
+    return Channels{conv->layout == ops::Layout::nchw ? 1 : rank - 1, 1, w->dims()[1] * conv->group,
+                    conv->group};
   if (const auto* matmul = node.op.as<ops::Matmul>(); matmul && w->rank() == 2 && rank >= 1)
-    return Channels{rank - 1, matmul->transpose_b ? size_t(0) : size_t(1), w->dims()[matmul->transpose_b ? 0 : 1], 1};
+    return Channels{rank - 1, matmul->transpose_b ? size_t(0) : size_t(1),
+                    w->dims()[matmul->transpose_b ? 0 : 1], 1};
   return std::nullopt;
 }
 
@@ -90,7 +94,8 @@ std::optional<Affine> affine_of(const Graph& graph, const Node& node, const Chan
     if (node.op.is<ops::Mul>()) return affine.scale = *c, affine;
     if (node.op.is<ops::Add>()) return affine.shift = *c, affine;
     if (node.op.is<ops::Sub>() && side == 0) return affine.shift = map([](double v) { return -v; }), affine;
-    if (node.op.is<ops::Div>() && side == 0) return affine.scale = map([](double v) { return 1 / v; }), affine;
+    if (node.op.is<ops::Div>() && side == 0)
+      return affine.scale = map([](double v) { return 1 / v; }), affine;
   }
   return std::nullopt;
 }
@@ -104,7 +109,8 @@ Tensor scaled_weight(const Tensor& w, const Channels& channels, const std::vecto
   float* p = out.data<float>();
   for (int64_t i = 0; i < outer; ++i) {
     int64_t channel = i / stride % size;
-    // A transposed convolution numbers its output channels group by group, and groups lie along the input channels.
+    // A transposed convolution numbers its output channels group by group, and groups lie along the input
+    // channels.
     if (channels.groups > 1) channel += i / strides[0] / (w.dims()[0] / channels.groups) * size;
     p[i] = float(double(p[i]) * scale[size_t(channel)]);
   }
@@ -134,18 +140,21 @@ Result<bool> fold_into_weights(Graph& graph, NodeId id) {
     const auto affine = affine_of(graph, node, *channels);
     if (!affine || affine->input != in) continue;
     const bool is_conv = !before->op.is<ops::Matmul>();
-    if (!is_conv && affine->scale.empty()) return false;  // an addition after a matmul stays: it fuses as it is
+    if (!is_conv && affine->scale.empty())
+      return false;  // an addition after a matmul stays: it fuses as it is
     const bool has_bias = before->inputs.size() > 2 && before->inputs[2] != ValueId::none;
     const Tensor* bias = has_bias ? graph.constant(before->inputs[2]) : nullptr;
     if (has_bias && !bias) return false;
     Patch patch(graph);
     std::vector<ValueId> inputs{before->inputs[0], before->inputs[1]};
     if (!affine->scale.empty())
-      inputs[1] = patch.add_constant(scaled_weight(*graph.constant(before->inputs[1]), *channels, affine->scale));
+      inputs[1] =
+          patch.add_constant(scaled_weight(*graph.constant(before->inputs[1]), *channels, affine->scale));
     if (is_conv) inputs.push_back(patch.add_constant(bias_of(bias, *affine, channels->count)));
     RK_TRY(ValueId now, patch.add1(before->op, inputs));
     if (!is_conv && !affine->shift.empty()) {
-      RK_TRY(now, patch.add1(ops::Add{}, {now, patch.add_constant(bias_of(nullptr, {{}, affine->shift, {}}, channels->count))}));
+      RK_TRY(now, patch.add1(ops::Add{}, {now, patch.add_constant(bias_of(nullptr, {{}, affine->shift, {}},
+                                                                          channels->count))}));
     }
     patch.replace(node.outputs[0], now);
     RK_CHECK(graph.apply(patch));

@@ -42,10 +42,12 @@ Result<int> fold_constants(Graph& graph, PassContext& context) {
   int changes = 0;
   for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n)) {
     const Node& node = graph[n];
-    const bool is_source = std::all_of(node.inputs.begin(), node.inputs.end(), [](ValueId v) { return v == ValueId::none; });
+    const bool is_source =
+        std::all_of(node.inputs.begin(), node.inputs.end(), [](ValueId v) { return v == ValueId::none; });
     if (is_source && node.op.kind() == OpKind::opaque) continue;  // random numbers and the like
     auto made = fold(graph, node, context.fold_bytes);
-    if (!made.ok() || !context.take_budget()) continue;  // an op that fails on its constants fails when it runs
+    if (!made.ok() || !context.take_budget())
+      continue;  // an op that fails on its constants fails when it runs
     Patch patch(graph);
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       context.fold_bytes -= (*made)[i].bytes();

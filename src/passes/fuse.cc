@@ -1,5 +1,6 @@
-// fuse: which nodes become one kernel. Looks only at op kinds: a contraction or a reduction takes the elementwise ops after it
-// (a reduction also those before it); what is left of elementwise ops joins among itself.
+// fuse: which nodes become one kernel. Looks only at op kinds: a contraction or a reduction takes the
+// elementwise ops after it (a reduction also those before it); what is left of elementwise ops joins among
+// itself.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <set>
@@ -19,7 +20,9 @@ constexpr size_t kMostNodes = 64;  // a region; longer chains gain nothing more
 using Group = std::set<NodeId>;
 
 /// Kernels compute elementwise tails in f32; booleans are read and written as bytes.
-bool is_fusable_type(const TensorType& type) { return type.dtype == DType::f32 || type.dtype == DType::boolean; }
+bool is_fusable_type(const TensorType& type) {
+  return type.dtype == DType::f32 || type.dtype == DType::boolean;
+}
 
 class Fusion {
  public:
@@ -57,8 +60,8 @@ class Fusion {
     for (NodeId n : group)
       for (ValueId v : graph_[n].outputs) {
         const auto& users = graph_.users(v);
-        const bool leaves = graph_.is_output(v) ||
-                            std::any_of(users.begin(), users.end(), [&](NodeId u) { return !group.contains(u); });
+        const bool leaves = graph_.is_output(v) || std::any_of(users.begin(), users.end(),
+                                                               [&](NodeId u) { return !group.contains(u); });
         if (leaves || users.empty()) values.push_back(v);
       }
     return values;
@@ -77,7 +80,8 @@ class Fusion {
     return best;
   }
 
-  /// Grows forward and keeps the largest group with a single exit. With one exit no path can leave the group and come back.
+  /// Grows forward and keeps the largest group with a single exit. With one exit no path can leave the group
+  /// and come back.
   Group grow_tail(NodeId start) const {
     const Shape& shape = graph_[graph_[start].outputs[0]].type.shape;
     Group group{start}, best{start};
@@ -101,8 +105,11 @@ class Fusion {
         const ValueId v = node.inputs[i];
         if (v == ValueId::none) continue;
         const NodeId made = graph_[v].producer;
-        if (made == NodeId::none || taken_.contains(made) || group.contains(made) || graph_.use_count(v) != 1) continue;
-        if (!is_elementwise(graph_[made]) || graph_[v].type.shape != graph_[graph_[anchor].inputs[0]].type.shape) continue;
+        if (made == NodeId::none || taken_.contains(made) || group.contains(made) || graph_.use_count(v) != 1)
+          continue;
+        if (!is_elementwise(graph_[made]) ||
+            graph_[v].type.shape != graph_[graph_[anchor].inputs[0]].type.shape)
+          continue;
         group.insert(made);
         pending.push_back(made);
       }
@@ -122,11 +129,12 @@ class Fusion {
     const ValueId v = graph_[start].outputs[0];
     for (NodeId user : graph_.users(v)) {
       if (graph_[user].op.kind() != OpKind::elementwise) continue;
-      const char* why = taken_.contains(user)                      ? "another kernel has it already"
-                        : graph_.use_count(v) > 1                  ? "the value is used elsewhere too"
-                        : !is_elementwise(graph_[user])            ? "its element types are not fusable"
-                                                                   : "it changes the shape by broadcasting";
-      context_.remarks.push_back("fuse: " + graph_[graph_[user].outputs[0]].name + " does not join " + graph_[v].name + ": " + why);
+      const char* why = taken_.contains(user)           ? "another kernel has it already"
+                        : graph_.use_count(v) > 1       ? "the value is used elsewhere too"
+                        : !is_elementwise(graph_[user]) ? "its element types are not fusable"
+                                                        : "it changes the shape by broadcasting";
+      context_.remarks.push_back("fuse: " + graph_[graph_[user].outputs[0]].name + " does not join " +
+                                 graph_[v].name + ": " + why);
     }
   }
 
@@ -134,8 +142,11 @@ class Fusion {
     int changes = 0;
     for (const Group& group : groups_) {
       if (!context_.take_budget()) break;
-      RK_CHECK(make_region(group));
-      ++changes;
+      // Refused when a size inside is only known by running: outside the region it would be another size.
+      if (Status made = make_region(group); made.ok())
+        ++changes;
+      else
+        context_.remarks.push_back("fuse: " + made.message()), ++context_.budget;
     }
     return changes;
   }

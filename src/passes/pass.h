@@ -1,4 +1,5 @@
-// A pass is a function over the graph; the pipeline is a table of them. Each can be switched off, dumped and bisected by name.
+// A pass is a function over the graph; the pipeline is a table of them. Each can be switched off, dumped and
+// bisected by name.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <climits>
@@ -19,15 +20,16 @@ struct PassContext {
   Profile profile;
   /// Rewrites still allowed (`--limit N`): every applied patch takes one; at 0 passes stop changing things.
   int budget = INT_MAX;
-  /// Why something was not done: "layer3/Add: not fused into conv, its result is used twice". Collected for `--explain`.
+  /// Why something was not done: "layer3/Add: not fused into conv, its result is used twice". Collected for
+  /// `--explain`.
   std::vector<std::string> remarks;
   int64_t fold_bytes = int64_t(256) << 20;  // constant folding makes no larger tensors in all
   bool take_budget() { return budget > 0 && budget-- > 0; }
 };
 
 struct Pass {
-  std::string_view name;     // kebab-case of the function: "fold-constants"
-  std::string_view summary;  // `rekindle opt --help` and docs/passes.md are printed from this
+  std::string_view name;                     // kebab-case of the function: "fold-constants"
+  std::string_view summary;                  // `rekindle opt --help` and docs/passes.md are printed from this
   Result<int> (*run)(Graph&, PassContext&);  // how many changes it made
 };
 
@@ -39,7 +41,8 @@ struct RunOptions {
   std::vector<std::string> disabled;  // names; an unknown one is an error that lists the known ones
   std::function<void(std::string_view pass, int changes, double seconds)> on_pass;
 };
-/// Runs the passes in order and verifies the graph after each; a broken graph is reported with the pass's name.
+/// Runs the passes in order and verifies the graph after each; a broken graph is reported with the pass's
+/// name.
 Status run_passes(Graph&, PassContext&, std::span<const Pass>, const RunOptions& = {});
 
 }  // namespace rekindle

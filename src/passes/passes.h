@@ -5,14 +5,17 @@
 
 namespace rekindle::passes {
 
-Result<int> canonicalize(Graph&, PassContext&);        // rules.cc to a fixed point
-Result<int> fold_constants(Graph&, PassContext&);      // runs the reference on nodes whose inputs are known
-Result<int> eliminate(Graph&, PassContext&);           // common subexpressions, dead values, identities
-Result<int> fold_batch_norm(Graph&, PassContext&);     // batch_norm and per-channel scale/shift into the convolution or matmul before
-Result<int> recognize_norms(Graph&, PassContext&);     // layer and RMS norms spelled out in primitive ops
-Result<int> recognize_attention(Graph&, PassContext&); // softmax(q k^T * scale + mask) v in its many spellings
-Result<int> choose_layout(Graph&, PassContext&);       // nhwc where the target's convolutions want it, fewest transposes
-Result<int> cancel_transposes(Graph&, PassContext&);   // transposes meet, cancel, and move out of the way
-Result<int> fuse(Graph&, PassContext&);                // grow regions around contractions and reductions
+Result<int> canonicalize(Graph&, PassContext&);    // rules.cc to a fixed point
+Result<int> fold_constants(Graph&, PassContext&);  // runs the reference on nodes whose inputs are known
+Result<int> eliminate(Graph&, PassContext&);       // common subexpressions, dead values, identities
+Result<int> fold_batch_norm(
+    Graph&, PassContext&);  // batch_norm and per-channel scale/shift into the convolution or matmul before
+Result<int> recognize_norms(Graph&, PassContext&);  // layer and RMS norms spelled out in primitive ops
+Result<int> recognize_attention(Graph&,
+                                PassContext&);  // softmax(q k^T * scale + mask) v in its many spellings
+Result<int> choose_layout(Graph&,
+                          PassContext&);  // nhwc where the target's convolutions want it, fewest transposes
+Result<int> cancel_transposes(Graph&, PassContext&);  // transposes meet, cancel, and move out of the way
+Result<int> fuse(Graph&, PassContext&);               // grow regions around contractions and reductions
 
 }  // namespace rekindle::passes

@@ -68,14 +68,16 @@ class TermReader {
       if (!accept('=')) return error("expected '='");
       space();
       const size_t begin = at_;
-      for (int depth = 0; at_ < text_.size() && (depth > 0 || (text_[at_] != ',' && text_[at_] != '}')); ++at_)
+      for (int depth = 0; at_ < text_.size() && (depth > 0 || (text_[at_] != ',' && text_[at_] != '}'));
+           ++at_)
         depth += text_[at_] == '[' ? 1 : text_[at_] == ']' ? -1 : 0;
       t.attributes.emplace_back(std::move(name), std::string(text_.substr(begin, at_ - begin)));
     }
     return {};
   }
   Status error(const std::string& what) const {
-    return Status::error(Code::internal, "rule '" + std::string(text_) + "', column " + std::to_string(at_ + 1) + ": " + what);
+    return Status::error(
+        Code::internal, "rule '" + std::string(text_) + "', column " + std::to_string(at_ + 1) + ": " + what);
   }
 
   std::string_view text_;
@@ -86,14 +88,16 @@ bool is_near(double a, double b) { return std::fabs(a - b) <= kNumberTolerance *
 
 bool match_attributes(const Op& op, const Term& pattern, Match& match) {
   const auto wanted = [&](std::string_view name) {
-    return std::find_if(pattern.attributes.begin(), pattern.attributes.end(), [&](const auto& a) { return a.first == name; });
+    return std::find_if(pattern.attributes.begin(), pattern.attributes.end(),
+                        [&](const auto& a) { return a.first == name; });
   };
   // A field the pattern does not mention must have its default: a rule never drops what it does not know of.
   const std::string changed = op.attributes();
   for (const auto& [name, text] : op.field_texts()) {
     const auto found = wanted(name);
     if (found == pattern.attributes.end()) {
-      if (changed.find("{" + name + "=") != std::string::npos || changed.find(" " + name + "=") != std::string::npos)
+      if (changed.find("{" + name + "=") != std::string::npos ||
+          changed.find(" " + name + "=") != std::string::npos)
         return false;
     } else if (found->second.starts_with("?")) {
       const auto [it, fresh] = match.attributes.emplace(found->second.substr(1), text);
@@ -101,7 +105,8 @@ bool match_attributes(const Op& op, const Term& pattern, Match& match) {
     } else if (found->second != text) {
       char* end = nullptr;
       const double value = std::strtod(text.c_str(), &end);
-      if (end == text.c_str() || *end != '\0' || !is_near(value, std::strtod(found->second.c_str(), nullptr))) return false;
+      if (end == text.c_str() || *end != '\0' || !is_near(value, std::strtod(found->second.c_str(), nullptr)))
+        return false;
     }
   }
   return true;
@@ -119,12 +124,15 @@ bool match_at(const Graph& g, const Term& p, ValueId v, Match& m, bool is_root) 
     }
     case Term::Kind::number: {
       const Tensor* c = g.constant(v);
-      return c && c->count() == 1 && bits_of(c->dtype()) >= 8 && !is_complex(c->dtype()) && is_near(c->as_double(0), p.number);
+      return c && c->count() == 1 && bits_of(c->dtype()) >= 8 && !is_complex(c->dtype()) &&
+             is_near(c->as_double(0), p.number);
     }
-    case Term::Kind::op: break;
+    case Term::Kind::op:
+      break;
   }
   const Node* n = g.producer(v);
-  if (!n || n->op.name() != p.name || n->inputs.size() != p.args.size() || n->outputs.size() != 1) return false;
+  if (!n || n->op.name() != p.name || n->inputs.size() != p.args.size() || n->outputs.size() != 1)
+    return false;
   if (!is_root && g.is_output(v)) return false;
   Match attempt = m;
   attempt.nodes.insert(g[v].producer);
@@ -165,13 +173,15 @@ Result<ValueId> build_term(const Term& t, const Match& m, DType dtype, const OpT
     case Term::Kind::value:
     case Term::Kind::constant:
       if (const ValueId v = m[t.name]; v != ValueId::none) return v;
-      return Status::error(Code::internal, "a rule's right side uses %" + t.name + ", which its left side does not bind");
+      return Status::error(Code::internal,
+                           "a rule's right side uses %" + t.name + ", which its left side does not bind");
     case Term::Kind::number: {
       RK_TRY(Tensor scalar, Tensor::make(dtype, {}));
       scalar.set_double(0, t.number);
       return patch.add_constant(std::move(scalar));
     }
-    case Term::Kind::op: break;
+    case Term::Kind::op:
+      break;
   }
   std::vector<ValueId> inputs;
   for (const Term& arg : t.args) {
@@ -182,12 +192,17 @@ Result<ValueId> build_term(const Term& t, const Match& m, DType dtype, const OpT
   if (!op) return Status::error(Code::internal, "a rule names the unknown op '" + t.name + "'");
   std::string attributes;
   for (const auto& [name, text] : t.attributes) {
-    const auto bound = text.starts_with("?") ? m.attributes.find(std::string_view(text).substr(1)) : m.attributes.end();
-    const Tensor* constant = text.starts_with("$") ? patch.constant(m[std::string_view(text).substr(1)]) : nullptr;
+    const auto bound =
+        text.starts_with("?") ? m.attributes.find(std::string_view(text).substr(1)) : m.attributes.end();
+    const Tensor* constant =
+        text.starts_with("$") ? patch.constant(m[std::string_view(text).substr(1)]) : nullptr;
     if (constant && constant->count() != 1)
-      return Status::error(Code::unsupported, text + " has " + std::to_string(constant->count()) + " elements, an attribute takes one");
+      return Status::error(Code::unsupported, text + " has " + std::to_string(constant->count()) +
+                                                  " elements, an attribute takes one");
     attributes += (attributes.empty() ? "{" : ", ") + name + "=" +
-                  (constant ? print_value(float(constant->as_double(0))) : bound != m.attributes.end() ? bound->second : text);
+                  (constant                      ? print_value(float(constant->as_double(0)))
+                   : bound != m.attributes.end() ? bound->second
+                                                 : text);
   }
   if (!attributes.empty()) attributes += "}";
   TextReader reader(attributes, ops, nullptr);

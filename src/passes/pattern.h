@@ -13,7 +13,7 @@ namespace rekindle {
 struct Term {
   enum class Kind : uint8_t { value, constant, number, op };  // %x, $a, 0.5, mul(…)
   Kind kind = Kind::op;
-  std::string name;   // of the value, constant or op
+  std::string name;  // of the value, constant or op
   double number = 0;
   std::vector<std::pair<std::string, std::string>> attributes;  // {axis=?k} has "?k", {axis=-1} has "-1"
   std::vector<Term> args;
@@ -25,6 +25,7 @@ Result<Term> parse_term(std::string_view text);
 bool match_term(const Graph& graph, const Term& pattern, ValueId root, Match& match);
 
 /// Adds the nodes of the right side to the patch. Numbers become scalars of `dtype`.
-Result<ValueId> build_term(const Term& term, const Match& match, DType dtype, const OpTable& ops, Patch& patch);
+Result<ValueId> build_term(const Term& term, const Match& match, DType dtype, const OpTable& ops,
+                           Patch& patch);
 
 }  // namespace rekindle

@@ -7,18 +7,22 @@ namespace rekindle {
 namespace {
 
 constexpr Pass kPipeline[] = {
-    // Shapes were resolved on import; what is left of their arithmetic is constant or dead. Folding first keeps the rules short:
+    // Shapes were resolved on import; what is left of their arithmetic is constant or dead. Folding first
+    // keeps the rules short:
     // they only ever see one constant where an exporter wrote five nodes.
     {"fold-constants", "run the reference on nodes whose inputs are known", passes::fold_constants},
     {"eliminate", "common subexpressions, dead values, index maps that change nothing", passes::eliminate},
     // One spelling of each idea: every later pass may rely on it.
     {"canonicalize", "apply the rules of rules.cc to a fixed point", passes::canonicalize},
-    {"recognize-norms", "layer and RMS norms spelled out in primitive ops become one op", passes::recognize_norms},
+    {"recognize-norms", "layer and RMS norms spelled out in primitive ops become one op",
+     passes::recognize_norms},
     {"recognize-attention", "softmax(q·kᵀ·scale + mask)·v becomes one op", passes::recognize_attention},
     // Batch norms vanish into weights before anything looks at what follows a convolution.
-    {"fold-batch-norm", "batch norms and per-channel scales move into the weights before them", passes::fold_batch_norm},
+    {"fold-batch-norm", "batch norms and per-channel scales move into the weights before them",
+     passes::fold_batch_norm},
     // Layout before fusion: a transpose between two kernels would keep them apart.
-    {"choose-layout", "nhwc where the target's convolutions want it, with the fewest transposes", passes::choose_layout},
+    {"choose-layout", "nhwc where the target's convolutions want it, with the fewest transposes",
+     passes::choose_layout},
     {"cancel-transposes", "transposes meet, cancel, and move out of the way", passes::cancel_transposes},
     {"fold-weights", "run the reference on what the passes above did to weights", passes::fold_constants},
     {"clean-up", "what the passes above left unused or twice", passes::eliminate},

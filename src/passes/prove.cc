@@ -19,13 +19,14 @@ void collect(const Term& t, std::set<std::pair<std::string, bool>>& leaves) {
 Tensor random_tensor(DType dtype, const Dims& dims, std::mt19937& random) {
   std::uniform_real_distribution<double> wide(-4, 4);
   Tensor t(dtype, dims);
-  for (int64_t i = 0; i < t.count(); ++i) t.set_double(i, dtype == DType::boolean ? double(random() % 2) : wide(random));
+  for (int64_t i = 0; i < t.count(); ++i)
+    t.set_double(i, dtype == DType::boolean ? double(random() % 2) : wide(random));
   return t;
 }
 
 /// The left side as a graph of its own over inputs and constants of the given shapes.
-Result<Graph> graph_of(const Term& from, const OpTable& ops, DType dtype, const Dims& dims, std::mt19937& random,
-                       Tensors& inputs) {
+Result<Graph> graph_of(const Term& from, const OpTable& ops, DType dtype, const Dims& dims,
+                       std::mt19937& random, Tensors& inputs) {
   Graph graph;
   Match match;
   std::set<std::pair<std::string, bool>> leaves;
@@ -54,7 +55,8 @@ Result<Graph> graph_of(const Term& from, const OpTable& ops, DType dtype, const 
         args.push_back(v);
       }
       std::string attributes;
-      for (const auto& [name, text] : t.attributes) attributes += (attributes.empty() ? "{" : ", ") + name + "=" + text;
+      for (const auto& [name, text] : t.attributes)
+        attributes += (attributes.empty() ? "{" : ", ") + name + "=" + text;
       if (!attributes.empty()) attributes += "}";
       const Op* op = ops.find(t.name);
       if (!op) return Status::error(Code::internal, "a rule names the unknown op '" + t.name + "'");
@@ -74,8 +76,8 @@ Status check_equal(const Rule& rule, const Tensor& before, const Tensor& after) 
     const double b = before.as_double(i), a = after.as_double(i);
     if (std::isnan(a) && std::isnan(b)) continue;
     if (!(std::fabs(a - b) <= tolerance * (1 + std::fabs(b))) && a != b)
-      return Status::error(Code::internal, "rule '" + std::string(rule.name) + "' is wrong: " + std::to_string(b) +
-                                               " became " + std::to_string(a));
+      return Status::error(Code::internal, "rule '" + std::string(rule.name) + "' is wrong: " +
+                                               std::to_string(b) + " became " + std::to_string(a));
   }
   return {};
 }
@@ -85,7 +87,8 @@ Status prove_on(const Rule& rule, Graph graph, const Tensors& inputs) {
   PassContext context;
   RK_TRY(int changes, rewrite(graph, {&rule, 1}, context));
   if (changes == 0)
-    return Status::error(Code::internal, "rule '" + std::string(rule.name) + "' does not apply to its own left side" +
+    return Status::error(Code::internal, "rule '" + std::string(rule.name) +
+                                             "' does not apply to its own left side" +
                                              (context.remarks.empty() ? "" : ": " + context.remarks[0]));
   RK_CHECK(graph.verify());
   RK_TRY(Tensors after, interpret(graph, inputs));
@@ -102,7 +105,9 @@ Status prove(const Rule& rule, const OpTable& ops, int trials) {
       Tensors inputs;
       for (ValueId v : graph.inputs) {
         const auto dims = to_dims(graph[v].type.shape);
-        if (!dims) return Status::error(Code::internal, "rule '" + std::string(rule.name) + "': its example has symbolic dims");
+        if (!dims)
+          return Status::error(Code::internal,
+                               "rule '" + std::string(rule.name) + "': its example has symbolic dims");
         inputs.push_back(random_tensor(graph[v].type.dtype, *dims, random));
       }
       RK_CHECK(prove_on(rule, std::move(graph), inputs));

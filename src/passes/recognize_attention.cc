@@ -1,4 +1,5 @@
-// recognize-attention: matmul(softmax(matmul(q, kᵀ)·scale + mask), v) becomes one op, whatever order exporters scale and mask in.
+// recognize-attention: matmul(softmax(matmul(q, kᵀ)·scale + mask), v) becomes one op, whatever order
+// exporters scale and mask in.
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 #include <optional>
@@ -54,7 +55,8 @@ std::optional<Scores> scores_of(const Graph& graph, ValueId v) {
       v = factor->first;
     } else if (node->op.is<ops::Add>() && scores.mask == ValueId::none && scores.scale == 1) {
       // The side with the scores has their shape; a mask of the same shape is told apart by what makes it.
-      const bool first = only_producer(graph, node->inputs[0]) && graph[node->inputs[0]].type == graph[v].type &&
+      const bool first = only_producer(graph, node->inputs[0]) &&
+                         graph[node->inputs[0]].type == graph[v].type &&
                          !only_producer(graph, node->inputs[0])->op.is<ops::Add>();
       scores.mask = node->inputs[first ? 1 : 0];
       v = node->inputs[first ? 0 : 1];
@@ -68,15 +70,17 @@ std::optional<Scores> scores_of(const Graph& graph, ValueId v) {
 Result<bool> recognize(Graph& graph, NodeId id) {
   const Node& node = graph[id];
   const auto* outer = node.op.as<ops::Matmul>();
-  if (!outer || outer->transpose_a || outer->transpose_b || graph[node.outputs[0]].type.dtype != DType::f32) return false;
+  if (!outer || outer->transpose_a || outer->transpose_b || graph[node.outputs[0]].type.dtype != DType::f32)
+    return false;
   const Node* softmax = only_producer(graph, node.inputs[0]);
   const auto* op = softmax ? softmax->op.as<ops::Softmax>() : nullptr;
   const TensorType& weights = graph[node.inputs[0]].type;
   if (!op || (op->axis != -1 && op->axis != weights.rank() - 1)) return false;
   const auto scores = scores_of(graph, softmax->inputs[0]);
   const size_t rank = weights.shape.size();
-  if (!scores || rank < 2 || graph[scores->q].type.shape.size() != rank || graph[scores->k].type.shape.size() != rank ||
-      graph[node.inputs[1]].type.shape.size() != rank || scores->scale == 0)
+  if (!scores || rank < 2 || graph[scores->q].type.shape.size() != rank ||
+      graph[scores->k].type.shape.size() != rank || graph[node.inputs[1]].type.shape.size() != rank ||
+      scores->scale == 0)
     return false;
   Patch patch(graph);
   ValueId k = scores->k;

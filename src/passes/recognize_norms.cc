@@ -1,4 +1,5 @@
-// recognize-norms: layer norm and RMS norm spelled out in primitive ops. The statistics first, then scale and bias join.
+// recognize-norms: layer norm and RMS norm spelled out in primitive ops. The statistics first, then scale and
+// bias join.
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -19,7 +20,8 @@ Status reduces_last_axis(const Match& match, const Graph& graph) {
 Status is_vector_of_last_axis(const Match& match, const Graph& graph, std::string_view name) {
   const TensorType &x = graph[match["x"]].type, &vector = graph[match[name]].type;
   if (vector.rank() == 1 && x.rank() >= 1 && vector.shape[0] == x.shape.back()) return {};
-  return Status::error(Code::unsupported, std::string(name) + " is " + vector.to_string() + ", not one number for each of the last axis");
+  return Status::error(Code::unsupported, std::string(name) + " is " + vector.to_string() +
+                                              ", not one number for each of the last axis");
 }
 Status scale_fits(const Match& m, const Graph& g) { return is_vector_of_last_axis(m, g, "scale"); }
 Status bias_fits(const Match& m, const Graph& g) { return is_vector_of_last_axis(m, g, "bias"); }
@@ -94,20 +96,41 @@ graph @example (%x: f32[3, 4], %scale: f32[4]) {
 })";
 
 constexpr Rule kNormRules[] = {
-    {.name = "layer-norm", .from = "div(" RK_CENTRED ", " RK_DEVIATION ")", .to = "layer_norm(%x) {epsilon=$epsilon}",
-     .when = reduces_last_axis, .example = kLayerNormExample},
-    {.name = "layer-norm-reciprocal", .from = "mul(" RK_CENTRED ", reciprocal(" RK_DEVIATION "))",
-     .to = "layer_norm(%x) {epsilon=$epsilon}", .when = reduces_last_axis, .example = kLayerNormReciprocalExample},
-    {.name = "rms-norm", .from = "mul(%x, reciprocal(" RK_RMS "))", .to = "rms_norm(%x) {epsilon=$epsilon}",
-     .when = reduces_last_axis, .example = kRmsNormExample},
-    {.name = "rms-norm-div", .from = "div(%x, " RK_RMS ")", .to = "rms_norm(%x) {epsilon=$epsilon}",
-     .when = reduces_last_axis, .example = kRmsNormDivExample},
-    {.name = "layer-norm-scale", .from = "mul(layer_norm(%x) {epsilon=?e}, %scale)",
-     .to = "layer_norm(%x, %scale) {epsilon=?e}", .when = scale_fits, .example = kScaleExample},
-    {.name = "layer-norm-bias", .from = "add(layer_norm(%x, %scale) {epsilon=?e}, %bias)",
-     .to = "layer_norm(%x, %scale, %bias) {epsilon=?e}", .when = bias_fits, .example = kBiasExample},
-    {.name = "rms-norm-scale", .from = "mul(rms_norm(%x) {epsilon=?e}, %scale)", .to = "rms_norm(%x, %scale) {epsilon=?e}",
-     .when = scale_fits, .example = kRmsScaleExample},
+    {.name = "layer-norm",
+     .from = "div(" RK_CENTRED ", " RK_DEVIATION ")",
+     .to = "layer_norm(%x) {epsilon=$epsilon}",
+     .when = reduces_last_axis,
+     .example = kLayerNormExample},
+    {.name = "layer-norm-reciprocal",
+     .from = "mul(" RK_CENTRED ", reciprocal(" RK_DEVIATION "))",
+     .to = "layer_norm(%x) {epsilon=$epsilon}",
+     .when = reduces_last_axis,
+     .example = kLayerNormReciprocalExample},
+    {.name = "rms-norm",
+     .from = "mul(%x, reciprocal(" RK_RMS "))",
+     .to = "rms_norm(%x) {epsilon=$epsilon}",
+     .when = reduces_last_axis,
+     .example = kRmsNormExample},
+    {.name = "rms-norm-div",
+     .from = "div(%x, " RK_RMS ")",
+     .to = "rms_norm(%x) {epsilon=$epsilon}",
+     .when = reduces_last_axis,
+     .example = kRmsNormDivExample},
+    {.name = "layer-norm-scale",
+     .from = "mul(layer_norm(%x) {epsilon=?e}, %scale)",
+     .to = "layer_norm(%x, %scale) {epsilon=?e}",
+     .when = scale_fits,
+     .example = kScaleExample},
+    {.name = "layer-norm-bias",
+     .from = "add(layer_norm(%x, %scale) {epsilon=?e}, %bias)",
+     .to = "layer_norm(%x, %scale, %bias) {epsilon=?e}",
+     .when = bias_fits,
+     .example = kBiasExample},
+    {.name = "rms-norm-scale",
+     .from = "mul(rms_norm(%x) {epsilon=?e}, %scale)",
+     .to = "rms_norm(%x, %scale) {epsilon=?e}",
+     .when = scale_fits,
+     .example = kRmsScaleExample},
 };
 
 #undef RK_CENTRED
@@ -118,6 +141,8 @@ constexpr Rule kNormRules[] = {
 
 std::span<const Rule> norm_rules() { return kNormRules; }
 
-Result<int> recognize_norms(Graph& graph, PassContext& context) { return rewrite(graph, kNormRules, context); }
+Result<int> recognize_norms(Graph& graph, PassContext& context) {
+  return rewrite(graph, kNormRules, context);
+}
 
 }  // namespace rekindle::passes

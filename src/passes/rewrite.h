@@ -1,4 +1,5 @@
-// A rewrite rule is the equation it implements, in the IR's own syntax; rules prove themselves on random tensors.
+// A rewrite rule is the equation it implements, in the IR's own syntax; rules prove themselves on random
+// tensors.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <map>
@@ -25,8 +26,9 @@ struct Match {
 
 struct Rule {
   std::string_view name;
-  /// "mul(%x, sigmoid(%x))": %x binds consistently; $a binds constants only; numbers match scalar constants within 1e-4
-  /// relative; {axis=?k} binds an attribute, {axis=-1} demands it; ops that commute match either way round.
+  /// "mul(%x, sigmoid(%x))": %x binds consistently; $a binds constants only; numbers match scalar constants
+  /// within 1e-4 relative; {axis=?k} binds an attribute, {axis=-1} demands it; ops that commute match either
+  /// way round.
   std::string_view from;
   std::string_view to;  // "silu(%x)"; {epsilon=$e} takes an attribute from a scalar constant
   /// What syntax cannot say: ok, or why not. The reason is kept as a remark for `--explain`.
@@ -36,7 +38,8 @@ struct Rule {
   bool is_boolean = false;  // prove it on booleans
 };
 
-/// Applies rules to a fixed point. Nothing outside the left side may use its inner values; types must not change.
+/// Applies rules to a fixed point. Nothing outside the left side may use its inner values; types must not
+/// change.
 Result<int> rewrite(Graph&, std::span<const Rule>, PassContext&);
 
 std::span<const Rule> canonical_rules();  // passes/rules.cc: the list, grouped and commented

@@ -1,4 +1,5 @@
-// The rewrite rules, each an equation that the tests prove on random tensors. Read top to bottom: one spelling of each idea.
+// The rewrite rules, each an equation that the tests prove on random tensors. Read top to bottom: one
+// spelling of each idea.
 // SPDX-License-Identifier: Apache-2.0
 #include "passes/rewrite.h"
 
@@ -19,7 +20,8 @@ constexpr Rule kRules[] = {
     {"relu-as-clip", "clip(%x) {low=0}", "relu(%x)"},
     {"silu", "mul(%x, sigmoid(%x))", "silu(%x)"},
     {"quick-gelu", "mul(%x, sigmoid(mul(%x, 1.702)))", "quick_gelu(%x)"},
-    {"hard-sigmoid-div", "div(clip(add(%x, 3)) {low=0, high=6}, 6)", "hard_sigmoid(%x) {alpha=0.16666667, beta=0.5}"},
+    {"hard-sigmoid-div", "div(clip(add(%x, 3)) {low=0, high=6}, 6)",
+     "hard_sigmoid(%x) {alpha=0.16666667, beta=0.5}"},
     {"hard-sigmoid-mul", "mul(clip(add(%x, 3)) {low=0, high=6}, 0.16666667)",
      "hard_sigmoid(%x) {alpha=0.16666667, beta=0.5}"},
     {"hard-swish", "mul(%x, hard_sigmoid(%x) {alpha=0.16666667, beta=0.5})", "hard_swish(%x)"},
@@ -55,7 +57,8 @@ constexpr Rule kRules[] = {
     {"reciprocal-pow", "pow(%x, -1)", "reciprocal(%x)"},
     {"reciprocal", "div(1, %x)", "reciprocal(%x)"},
 
-    // Algebra. A constant that broadcasts the result to a larger shape would change its type; such a match is refused.
+    // Algebra. A constant that broadcasts the result to a larger shape would change its type; such a match is
+    // refused.
     {"add-zero", "add(%x, 0)", "%x"},
     {"sub-zero", "sub(%x, 0)", "%x"},
     {"mul-one", "mul(%x, 1)", "%x"},

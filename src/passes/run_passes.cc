@@ -20,7 +20,8 @@ Status check_names(std::span<const Pass> passes, const std::vector<std::string>&
       if (pass.name == name) break;
       known += (known.empty() ? "" : ", ") + std::string(pass.name);
     }
-    const bool found = std::any_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; });
+    const bool found =
+        std::any_of(passes.begin(), passes.end(), [&](const Pass& p) { return p.name == name; });
     if (!found) return Status::error(Code::not_found, "there is no pass '" + name + "'; there are " + known);
   }
   return {};
@@ -34,20 +35,23 @@ Status dump(const Graph& graph, const std::string& folder, int number, std::stri
 
 }  // namespace
 
-Status run_passes(Graph& graph, PassContext& context, std::span<const Pass> passes, const RunOptions& options) {
+Status run_passes(Graph& graph, PassContext& context, std::span<const Pass> passes,
+                  const RunOptions& options) {
   RK_CHECK(check_names(passes, options.disabled));
   RK_CHECK(graph.verify());
   if (!options.dump_dir.empty()) RK_CHECK(dump(graph, options.dump_dir, 0, "imported"));
   int number = 0;
   for (const Pass& pass : passes) {
     ++number;
-    if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end()) continue;
+    if (std::find(options.disabled.begin(), options.disabled.end(), pass.name) != options.disabled.end())
+      continue;
     const trace::Scope scope(std::string("pass ") + std::string(pass.name));
     const auto start = std::chrono::steady_clock::now();
     const auto changes = pass.run(graph, context);
     if (!changes.ok()) return changes.status().note("while running pass " + std::string(pass.name));
     if (Status broken = graph.verify(); !broken.ok())
-      return Status::error(Code::internal, "pass " + std::string(pass.name) + " broke the graph: " + broken.message());
+      return Status::error(Code::internal,
+                           "pass " + std::string(pass.name) + " broke the graph: " + broken.message());
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (options.on_pass) options.on_pass(pass.name, *changes, seconds);
     if (*changes > 0 && !options.dump_dir.empty()) RK_CHECK(dump(graph, options.dump_dir, number, pass.name));

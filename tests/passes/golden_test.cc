@@ -1,5 +1,5 @@
-// Runs tests/passes/*.rkir: "# case: NAME", a graph, "# becomes" and a graph, or "# becomes: unchanged". The file's stem is the
-// pass. With RK_UPDATE_GOLDENS in the environment the files are rewritten instead.
+// Runs tests/passes/*.rkir: "# case: NAME", a graph, "# becomes" and a graph, or "# becomes: unchanged". The
+// file's stem is the pass. With RK_UPDATE_GOLDENS in the environment the files are rewritten instead.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -67,11 +67,15 @@ void run_file(const std::filesystem::path& path) {
     ASSERT_TRUE(got.ok()) << path.filename() << ", case " << c.name << ": " << got.status().to_string();
     any_unchanged |= c.unchanged;
     updated << "# case: " << c.name << "\n" << trimmed(c.before) << "\n";
-    if (*got == before) updated << "# becomes: unchanged\n\n";
-    else updated << "# becomes\n" << trimmed(*got) << "\n\n";
+    if (*got == before)
+      updated << "# becomes: unchanged\n\n";
+    else
+      updated << "# becomes\n" << trimmed(*got) << "\n\n";
     if (std::getenv("RK_UPDATE_GOLDENS")) continue;
-    if (c.unchanged) EXPECT_EQ(*got, before) << path.filename() << ", case " << c.name;
-    else EXPECT_EQ(trimmed(*got), trimmed(c.becomes)) << path.filename() << ", case " << c.name;
+    if (c.unchanged)
+      EXPECT_EQ(*got, before) << path.filename() << ", case " << c.name;
+    else
+      EXPECT_EQ(trimmed(*got), trimmed(c.becomes)) << path.filename() << ", case " << c.name;
   }
   EXPECT_TRUE(any_unchanged) << path.filename() << " has no case that becomes: unchanged";
   if (std::getenv("RK_UPDATE_GOLDENS")) std::ofstream(path) << trimmed(updated.str()) << "\n";
@@ -79,7 +83,8 @@ void run_file(const std::filesystem::path& path) {
 
 TEST(Passes, Goldens) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(RK_SOURCE_DIR) + "/tests/passes")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(RK_SOURCE_DIR) + "/tests/passes")) {
     if (entry.path().extension() != ".rkir") continue;
     SCOPED_TRACE(entry.path().filename().string());
     run_file(entry.path());

@@ -34,9 +34,10 @@ TEST(Rules, AWrongRuleIsCaught) {
 }
 
 TEST(Rules, ARuleThatNeverAppliesIsCaught) {
-  const Rule never{.name = "never", .from = "add(%x, %y)", .to = "add(%x, %y)", .when = [](const Match&, const Graph&) {
-                     return Status::error(Code::unsupported, "never holds");
-                   }};
+  const Rule never{
+      .name = "never", .from = "add(%x, %y)", .to = "add(%x, %y)", .when = [](const Match&, const Graph&) {
+        return Status::error(Code::unsupported, "never holds");
+      }};
   const Status proved = prove(never, ops::table(), 1);
   EXPECT_FALSE(proved.ok());
   EXPECT_NE(proved.message().find("does not apply"), std::string::npos) << proved.message();

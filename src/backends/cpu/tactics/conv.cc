@@ -26,7 +26,8 @@ class Conv final : public Tactic {
     BuiltKernel kernel;
     kernel.image.name = "cpu.conv";
     kernel.image.params = to_bytes(params);
-    RK_CHECK(add_conv_inputs(region, conv, pack_conv_weights(*conv.weight, conv.op->group, target.isa), kernel));
+    RK_CHECK(
+        add_conv_inputs(region, conv, pack_conv_weights(*conv.weight, conv.op->group, target.isa), kernel));
     return kernel;
   }
 };

@@ -32,7 +32,8 @@ Result<ConvRegion> as_conv(const Region& region) {
   const TensorType& x = region.body[conv.node->inputs[0]].type;
   RK_CHECK(needs_f32(region, conv.node->inputs[0]));
   if (conv.op->layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
-  if (x.rank() != 3 && x.rank() != 4) return refuse("it has " + std::to_string(x.rank() - 2) + " spatial axes, needs 1 or 2");
+  if (x.rank() != 3 && x.rank() != 4)
+    return refuse("it has " + std::to_string(x.rank() - 2) + " spatial axes, needs 1 or 2");
   conv.weight = region.constant(conv.node->inputs[1]);
   if (!conv.weight) return refuse("the weights are no constant");
   if (conv.weight->count() == 0) return refuse("the weights are empty");

@@ -15,8 +15,8 @@ class Depthwise final : public Tactic {
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_TRY(const ConvRegion conv, as_conv(region));
     if (!conv.is_depthwise())
-      return refuse("group " + std::to_string(conv.op->group) + " with " + std::to_string(conv.in_channels) + " to " +
-                    std::to_string(conv.out_channels) + " channels is not depthwise");
+      return refuse("group " + std::to_string(conv.op->group) + " with " + std::to_string(conv.in_channels) +
+                    " to " + std::to_string(conv.out_channels) + " channels is not depthwise");
     return Space();
   }
   Result<BuiltKernel> build(const Region& region, const Config&, const Target&) const override {

@@ -13,7 +13,8 @@ namespace {
 Result<RegionProgram> whole_program(const Region& region) {
   if (const Node& node = region.body[region.body.first()]; node.op.is<ops::Copy>()) {
     const DType type = region.output_type(0).dtype;
-    if (type != DType::f32 && type != DType::boolean) return refuse("copies " + std::string(to_string(type)) + ", not f32");
+    if (type != DType::f32 && type != DType::boolean)
+      return refuse("copies " + std::string(to_string(type)) + ", not f32");
     return RegionProgram{{1, {}, {0}}, {node.inputs[0]}};
   }
   std::vector<NodeId> nodes;

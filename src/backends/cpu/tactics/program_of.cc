@@ -16,8 +16,8 @@ bool is_program_type(DType t) { return t == DType::f32 || t == DType::boolean; }
 
 }  // namespace
 
-Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes, const std::vector<ValueId>& outputs,
-                                 ValueId first) {
+Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes,
+                                 const std::vector<ValueId>& outputs, ValueId first) {
   const Graph& body = region.body;
   std::set<ValueId> made;
   for (NodeId n : nodes) made.insert(body[n].outputs[0]);
@@ -38,8 +38,8 @@ Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>
       if (!made.contains(v)) add_input(v);
     }
     if (!is_program_type(body[node.outputs[0]].type.dtype))
-      return refuse(std::string(node.op.name()) + " makes " + std::string(to_string(body[node.outputs[0]].type.dtype)) +
-                    ", programs compute in f32");
+      return refuse(std::string(node.op.name()) + " makes " +
+                    std::string(to_string(body[node.outputs[0]].type.dtype)) + ", programs compute in f32");
   }
   for (ValueId v : outputs)
     if (!made.contains(v)) add_input(v);
@@ -58,13 +58,17 @@ Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>
 Result<AnchoredRegion> split_at_anchor(const Region& region) {
   AnchoredRegion parts;
   parts.anchor = region.anchor_node();
-  if (!parts.anchor || parts.anchor->op.kind() == OpKind::elementwise) return refuse("the region has no contraction or reduction");
+  if (!parts.anchor || parts.anchor->op.kind() == OpKind::elementwise)
+    return refuse("the region has no contraction or reduction");
+  if (parts.anchor->inputs.empty() || parts.anchor->inputs[0] == ValueId::none)
+    return refuse(std::string(parts.anchor->op.name()) + " has no first input");
   bool after = false;
   for (NodeId n = region.body.first(); n != NodeId::none; n = region.body.next(n)) {
     if (n == region.anchor) {
       after = true;
     } else if (region.body[n].op.kind() != OpKind::elementwise) {
-      return refuse(std::string(region.body[n].op.name()) + " beside the " + std::string(parts.anchor->op.name()));
+      return refuse(std::string(region.body[n].op.name()) + " beside the " +
+                    std::string(parts.anchor->op.name()));
     } else {
       (after ? parts.tail : parts.head).push_back(n);
     }
@@ -89,13 +93,15 @@ Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& p
   return program_of(region, parts.tail, region.body.outputs, parts.anchor->outputs[0]);
 }
 
-Result<TailWithBias> tail_with_bias(const Region& region, const AnchoredRegion& parts, const Dim& channels, ValueId already) {
+Result<TailWithBias> tail_with_bias(const Region& region, const AnchoredRegion& parts, const Dim& channels,
+                                    ValueId already) {
   const Graph& body = region.body;
   TailWithBias tail;
   tail.bias = already;
   ValueId result = parts.anchor->outputs[0];
   std::vector<NodeId> nodes = parts.tail;
-  if (already == ValueId::none && !nodes.empty() && body[nodes[0]].op.is<ops::Add>() && body.use_count(result) == 1) {
+  if (already == ValueId::none && !nodes.empty() && body[nodes[0]].op.is<ops::Add>() &&
+      body.use_count(result) == 1) {
     const Node& add = body[nodes[0]];
     const ValueId other = add.inputs[add.inputs[0] == result ? 1 : 0];
     const TensorType& type = body[other].type;
@@ -119,7 +125,8 @@ Status add_tail_inputs(const Region& region, const TailWithBias& tail, BuiltKern
   for (size_t i = 1; i < tail.rest.inputs.size(); ++i) {
     const ValueId v = tail.rest.inputs[i];
     RK_TRY(KernelInput input, kernel_input(region, v));
-    if (region.body.outputs.size() == 1 && input.region_input >= 0 && region.body[v].type == region.output_type(0))
+    if (region.body.outputs.size() == 1 && input.region_input >= 0 &&
+        region.body[v].type == region.output_type(0))
       kernel.may_overwrite.push_back(uint32_t(input.region_input));
     kernel.inputs.push_back(std::move(input));
   }
@@ -130,7 +137,8 @@ Result<KernelInput> kernel_input(const Region& region, ValueId v) {
   if (v == ValueId::none) return KernelInput{};
   if (const auto index = region.input_index(v)) return KernelInput{int(*index), {}};
   if (const Tensor* constant = region.body.constant(v)) return KernelInput{-1, *constant};
-  return Status::error(Code::internal, "%" + region.body[v].name + " is made inside the region, a kernel cannot read it");
+  return Status::error(Code::internal,
+                       "%" + region.body[v].name + " is made inside the region, a kernel cannot read it");
 }
 
 Status needs_f32(const Region& region, ValueId v) {

@@ -16,11 +16,12 @@ struct RegionProgram {
   std::vector<ValueId> inputs;
 };
 
-/// The program of some nodes of a region's body, in order, whose results are `outputs`. Values made by other nodes or coming in
-/// from outside become inputs; `first`, when given, is input register 0 whether it is used or not (the result of the kernel whose
-/// tail this is). Refuses ops without a formula and element types that programs do not compute in.
-Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes, const std::vector<ValueId>& outputs,
-                                 ValueId first = ValueId::none);
+/// The program of some nodes of a region's body, in order, whose results are `outputs`. Values made by other
+/// nodes or coming in from outside become inputs; `first`, when given, is input register 0 whether it is used
+/// or not (the result of the kernel whose tail this is). Refuses ops without a formula and element types that
+/// programs do not compute in.
+Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes,
+                                 const std::vector<ValueId>& outputs, ValueId first = ValueId::none);
 
 /// A region around one anchor: the elementwise nodes before it (its head) and after it (its tail), in order.
 struct AnchoredRegion {
@@ -30,7 +31,8 @@ struct AnchoredRegion {
 /// Refuses when the anchor is not a T, or when what surrounds it is not elementwise.
 Result<AnchoredRegion> split_at_anchor(const Region& region);
 
-/// What a kernel with a tail passes to its device: the tail's program over the anchor's result, and its further inputs.
+/// What a kernel with a tail passes to its device: the tail's program over the anchor's result, and its
+/// further inputs.
 Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& parts);
 
 /// A tail whose first addition of one number a channel is taken by the kernel as its bias.

@@ -1,4 +1,5 @@
-// cpu.reference: one op, evaluated as its struct says. Takes everything that is a single op; what holds graphs is lowered apart.
+// cpu.reference: one op, evaluated as its struct says. Takes everything that is a single op; what holds
+// graphs is lowered apart.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/reference.h"
 

@@ -174,13 +174,12 @@ function(rk_library library)
   set(made ${library}_static)
   if(RK_SHARED)
     add_library(${library}_shared SHARED ${objects})
-    target_link_options(${library}_shared PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
     set_target_properties(${library}_shared PROPERTIES OUTPUT_NAME ${library} EXPORT_NAME ${arg_ALIAS}
       VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
-      LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/rekindle.map")
+      LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
     # -z defs: a symbol of a module that the library does not hold fails here, which keeps the runtime free of the compiler.
     target_link_options(${library}_shared PRIVATE
-      LINKER:-z,defs "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/rekindle.map")
+      LINKER:-z,defs "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
     list(APPEND made ${library}_shared)
   endif()
   foreach(target IN LISTS made)

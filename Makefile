@@ -78,7 +78,8 @@ format:  ## lay out all C++ as .clang-format says
 
 demo: build setup  ## read the text of a picture with engines built on the spot
 	@tools/fetch_models --only ppocr4_det,ppocr4_rec
-	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo.png
+	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo.png \
+		--expect examples/ocr_demo/sample.txt
 
 bench: build  ## compare with onnxruntime and OpenVINO on this machine
 	@tools/setup.sh bench

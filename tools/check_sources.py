@@ -28,7 +28,7 @@ def check(path, name):
     lines = text.splitlines()
     if path.suffix in COMMENT and lines and not name.startswith("tests/fuzz/seeds/"):
         first = lines[1] if lines[0].startswith("#!") and len(lines) > 1 else lines[0]
-        mark = COMMENT[path.suffix]
+        mark = "/*" if path.suffix == ".h" and first.startswith("/*") else COMMENT[path.suffix]  # C's own headers
         if not first.startswith(mark) or len(first) < len(mark) + 10:
             errors.append(f"{name}:1: does not open with a sentence saying what the file is for")
         opening = "\n".join(lines[:LINES_OF_OPENING])

@@ -12,6 +12,8 @@ std::span<const Tactic* const> tactics();
 // One function a file of this folder.
 const Tactic& depthwise_tactic();
 const Tactic& conv_tactic();
+const Tactic& winograd_tactic();
+const Tactic& pool_tactic();
 const Tactic& gemm_tactic();
 const Tactic& pointwise_tactic();
 const Tactic& copy_tactic();

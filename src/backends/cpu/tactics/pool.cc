@@ -1,0 +1,76 @@
+// cpu.pool: channels-last max and average pools.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cpu/kernels/pool.h"
+
+#include "backends/cpu/tactics/program_of.h"
+#include "backends/cpu/tactics/table.h"
+#include "math/pool.h"
+
+namespace rekindle::cpu {
+
+namespace {
+
+template <class T>
+Status fill(const T& op, size_t axes, PoolParams& params) {
+  if (op.layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
+  params.window.kernel = op.kernel;
+  params.window.strides = op.strides.empty() ? std::vector<int64_t>(axes, 1) : op.strides;
+  params.window.dilations = op.dilations.empty() ? std::vector<int64_t>(axes, 1) : op.dilations;
+  params.window.begin.assign(axes, 0);
+  params.end.assign(axes, 0);
+  for (size_t i = 0; i < axes && !op.pads.empty(); ++i) {
+    params.window.begin[i] = op.pads[i];
+    params.end[i] = op.pads[axes + i];
+  }
+  params.window.same_upper = op.auto_pad == ops::AutoPad::same_upper;
+  params.window.same_lower = op.auto_pad == ops::AutoPad::same_lower;
+  return {};
+}
+
+Result<PoolParams> as_pool(const Region& region) {
+  if (region.body.node_count() != 1) return refuse("a pool takes no tail");
+  const Node& node = region.body[region.body.first()];
+  const auto* max = node.op.as<ops::MaxPool>();
+  const auto* average = node.op.as<ops::AveragePool>();
+  if (!max && !average) return refuse("the op is " + std::string(node.op.name()) + ", not a pool");
+  RK_CHECK(needs_f32(region, node.inputs[0]));
+  if (node.outputs.size() != 1) return refuse("indices are wanted too");
+  const int axes = region.body[node.inputs[0]].type.rank() - 2;
+  if (axes != 1 && axes != 2) return refuse("it has " + std::to_string(axes) + " spatial axes, needs 1 or 2");
+  PoolParams params;
+  params.op = max ? PoolOp::max : PoolOp::average;
+  if (max) RK_CHECK(fill(*max, size_t(axes), params));
+  if (average) {
+    RK_CHECK(fill(*average, size_t(axes), params));
+    params.count_include_pad = average->count_include_pad;
+  }
+  return params;
+}
+
+class Pool final : public Tactic {
+ public:
+  std::string_view name() const override { return "cpu.pool"; }
+  Result<Space> offer(const Region& region, const Target&) const override {
+    RK_CHECK(as_pool(region).status());
+    return Space();
+  }
+  Result<BuiltKernel> build(const Region& region, const Config&, const Target&) const override {
+    RK_TRY(const PoolParams params, as_pool(region));
+    BuiltKernel kernel;
+    kernel.image.name = "cpu.pool";
+    kernel.image.params = to_bytes(params);
+    RK_TRY(KernelInput x, kernel_input(region, region.body[region.body.first()].inputs[0]));
+    kernel.inputs.push_back(std::move(x));
+    kernel.strided_inputs = kernel.strided_output = true;
+    return kernel;
+  }
+};
+
+}  // namespace
+
+const Tactic& pool_tactic() {
+  static const Pool tactic;
+  return tactic;
+}
+
+}  // namespace rekindle::cpu

@@ -12,7 +12,7 @@ namespace rekindle::ops {
 /// (x, w, bias?)  y[n, o, p] = bias[o] + sum over i, k of x[n, i, p*stride + k*dilation - pad] * w[o, i, k].
 /// Integers accumulate in 64 bits and wrap.
 struct Conv {
-  std::vector<int64_t> strides, dilations, pads;
+  std::vector<int64_t> strides = {}, dilations = {}, pads = {};
   int64_t group = 1;
   AutoPad auto_pad = AutoPad::explicit_pads;
   Layout layout = Layout::nchw;
@@ -29,7 +29,7 @@ struct Conv {
 /// full size is (in - 1)*stride + output_padding + (kernel - 1)*dilation + 1; pads take from it explicitly,
 /// or what is beyond in*stride, or what is beyond output_shape when given.
 struct ConvTranspose {
-  std::vector<int64_t> strides, dilations, pads, output_padding, output_shape;
+  std::vector<int64_t> strides = {}, dilations = {}, pads = {}, output_padding = {}, output_shape = {};
   int64_t group = 1;
   AutoPad auto_pad = AutoPad::explicit_pads;
   Layout layout = Layout::nchw;

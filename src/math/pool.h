@@ -9,7 +9,7 @@ namespace rekindle::ops {
 /// positions in the flattened x (in N, C, spatial… order whatever the layout), with the spatial axes
 /// column-major when storage_order is 1.
 struct MaxPool {
-  std::vector<int64_t> kernel, strides, dilations, pads;
+  std::vector<int64_t> kernel = {}, strides = {}, dilations = {}, pads = {};
   bool ceil_mode = false;
   AutoPad auto_pad = AutoPad::explicit_pads;
   Layout layout = Layout::nchw;
@@ -28,7 +28,7 @@ struct MaxPool {
 /// (x) The mean under the kernel: over the elements of x there, or over those and the padding when
 /// count_include_pad. What ceil_mode reaches beyond the padding never counts.
 struct AveragePool {
-  std::vector<int64_t> kernel, strides, dilations, pads;
+  std::vector<int64_t> kernel = {}, strides = {}, dilations = {}, pads = {};
   bool ceil_mode = false;
   AutoPad auto_pad = AutoPad::explicit_pads;
   bool count_include_pad = false;
@@ -45,7 +45,7 @@ struct AveragePool {
 
 /// (x) (sum of |x|^p)^(1/p) under the kernel.
 struct LpPool {
-  std::vector<int64_t> kernel, strides, dilations, pads;
+  std::vector<int64_t> kernel = {}, strides = {}, dilations = {}, pads = {};
   bool ceil_mode = false;
   AutoPad auto_pad = AutoPad::explicit_pads;
   Layout layout = Layout::nchw;
@@ -64,7 +64,7 @@ struct LpPool {
 /// in the shape (in - 1)*stride + kernel - pads; a larger output_shape (all dims, i64) surrounds that with
 /// zeros at the end.
 struct MaxUnpool {
-  std::vector<int64_t> kernel, strides, pads;
+  std::vector<int64_t> kernel = {}, strides = {}, pads = {};
   static constexpr auto name = "max_unpool";
   static constexpr auto kind = OpKind::opaque;
   static constexpr auto fields = rekindle::fields("kernel", &MaxUnpool::kernel, "strides",

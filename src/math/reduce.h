@@ -19,7 +19,7 @@ constexpr const auto& enum_names(ReduceOp) { return kReduceOpNames; }
 /// known number of them.
 struct Reduce {
   ReduceOp op = ReduceOp::sum;
-  std::vector<int64_t> axes;
+  std::vector<int64_t> axes = {};
   bool keepdims = true;
   static constexpr auto name = "reduce";
   static constexpr auto kind = OpKind::reduction;

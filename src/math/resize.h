@@ -45,9 +45,9 @@ constexpr const auto& enum_names(AspectRatio) { return kAspectRatioNames; }
 /// each, the other is empty. Run-time scales (f32) or sizes (i64) replace the fields. The roi (f32: starts,
 /// then ends, of the axes) is for tf_crop_and_resize alone. An output size from scales is floor(in * scale).
 struct Resize {
-  std::vector<int64_t> axes;
-  std::vector<float> scales;
-  std::vector<Dim> sizes;
+  std::vector<int64_t> axes = {};
+  std::vector<float> scales = {};
+  std::vector<Dim> sizes = {};
   ResizeMode mode = ResizeMode::nearest;
   ResizeCoordinates coordinates = ResizeCoordinates::half_pixel;
   NearestMode nearest_mode = NearestMode::round_prefer_floor;

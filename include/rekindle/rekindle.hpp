@@ -79,6 +79,7 @@ template <class T> class Expected {
   T& operator*() { return std::get<0>(value_); }
   const T& operator*() const { return std::get<0>(value_); }
   T* operator->() { return &std::get<0>(value_); }
+  const T* operator->() const { return &std::get<0>(value_); }
   const Error& error() const { return std::get<1>(value_); }
 
  private:

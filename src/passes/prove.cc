@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "math/copy.h"
 #include "passes/pattern.h"
 
 namespace rekindle {
@@ -66,6 +67,8 @@ Result<Graph> graph_of(const Term& from, const OpTable& ops, DType dtype, const 
     }
   };
   RK_TRY(ValueId root, (Builder{graph, match, ops, dtype}.build(from)));
+  // An output keeps its name, so an input cannot stand for it; behind a copy it can.
+  RK_TRY(root, graph.add1(ops::Copy{}, {root}));
   graph.set_outputs({root});
   return graph;
 }

@@ -25,8 +25,11 @@ Result<Values> convert_if(NodeReader& node, Builder& build) {
   RK_TRY(auto bodies, node.importer().import_bodies(node.scope(), node, {"then_branch", "else_branch"}));
   Values inputs = {condition};
   inputs.insert(inputs.end(), bodies.captures.begin(), bodies.captures.end());
-  return build.finish(ops::If{.then_branch = bodies.graphs[0], .else_branch = bodies.graphs[1]},
-                      std::move(inputs));
+  auto outputs = build.finish(ops::If{.then_branch = bodies.graphs[0], .else_branch = bodies.graphs[1]},
+                              std::move(inputs));
+  if (outputs.ok()) return outputs;
+  // ranks are fixed here; a condition about sizes is often known once the inputs' shapes are
+  return unsupported(outputs.status().message() + "; fixed input shapes may decide the condition");
 }
 
 }  // namespace rekindle::onnx

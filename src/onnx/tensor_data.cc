@@ -307,7 +307,7 @@ Result<Tensor> TensorLoader::load(const TensorProto& tensor) {
 }
 
 Result<Tensor> TensorLoader::load(const SparseTensorProto& tensor) {
-  if (const auto known = made_.find(&tensor); known != made_.end()) return known->second;
+  if (const auto known = made_dense_.find(&tensor); known != made_dense_.end()) return known->second;
   RK_TRY(const TensorType type, check_tensor(tensor));
   RK_TRY(const Tensor values, load(tensor.values));
   RK_TRY(const Tensor indices, load(tensor.indices));
@@ -338,7 +338,7 @@ Result<Tensor> TensorLoader::load(const SparseTensorProto& tensor) {
     std::memcpy(static_cast<char*>(dense.raw()) + size_t(at) * size,
                 static_cast<const char*>(values.raw()) + size_t(i) * size, size);
   }
-  return made_.emplace(&tensor, std::move(dense)).first->second;
+  return made_dense_.emplace(&tensor, std::move(dense)).first->second;
 }
 
 }  // namespace rekindle::onnx

@@ -47,8 +47,9 @@ class TensorLoader {
   ExternalFiles& files_;
   int64_t copy_budget_, copied_ = 0, bytes_left_, most_bytes_;
   uint64_t external_hash_ = 0;
-  std::unordered_map<const void*, Tensor>
-      made_;  // a function's constant is made once however often it is called
+  // a function's constant is made once however often it is called
+  std::unordered_map<const TensorProto*, Tensor> made_;
+  std::unordered_map<const SparseTensorProto*, Tensor> made_dense_;
 };
 
 }  // namespace rekindle::onnx

@@ -47,7 +47,8 @@ Result<Types> MaxUnpool::infer(std::span<const TensorType> in) const {
     if (length != in[0].rank())
       return op_error(name, "the output shape has " + std::to_string(length) + " dims, expected " +
                                 std::to_string(in[0].rank()));
-    shape.assign(size_t(length), Dim::unknown());
+    shape.clear();  // each its own: one unknown repeated would say that the sizes are equal
+    while (int64_t(shape.size()) < length) shape.push_back(Dim::unknown());
   }
   return Types{{in[0].dtype, std::move(shape)}};
 }

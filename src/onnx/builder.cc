@@ -25,10 +25,14 @@ Result<Values> Builder::add_named(Op op, Values inputs, std::vector<std::string>
   return outputs;
 }
 
-Result<ValueId> Builder::add(Op op, Values inputs) {
+Result<Values> Builder::add_all(Op op, Values inputs) {
   const std::string name =
       (output_names_.empty() ? origin_ : output_names_[0]) + "/" + std::string(op.name());
-  RK_TRY(Values outputs, add_named(std::move(op), std::move(inputs), {name}));
+  return add_named(std::move(op), std::move(inputs), {name});
+}
+
+Result<ValueId> Builder::add(Op op, Values inputs) {
+  RK_TRY(const Values outputs, add_all(std::move(op), std::move(inputs)));
   return outputs[0];
 }
 

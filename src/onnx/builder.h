@@ -24,6 +24,7 @@ class Builder {
 
   /// An op inside a node's conversion.
   Result<ValueId> add(Op op, Values inputs);
+  Result<Values> add_all(Op op, Values inputs);  // all its outputs
   /// The op whose outputs are the node's outputs, in order, and are named like them.
   Result<Values> finish(Op op, Values inputs);
   ValueId constant(Tensor value);

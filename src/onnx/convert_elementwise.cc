@@ -132,7 +132,7 @@ Result<Values> convert_pow(NodeReader& node, Builder& build) {
 
 Result<Values> convert_mod(NodeReader& node, Builder& build) {
   const bool fmod = node.flag("fmod", false);
-  if (!fmod && is_float(build.type(node.input(0)).dtype))
+  if (!fmod && node.opset() < 28 && is_float(build.type(node.input(0)).dtype))
     return invalid("fmod is 0 for " + build.type(node.input(0)).to_string() + ", expected 1 for floats");
   return build.finish(ops::Mod{.fmod = fmod}, {node.input(0), node.input(1)});
 }

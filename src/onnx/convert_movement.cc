@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "math/cumulative.h"
 #include "math/movement.h"
 #include "onnx/converter.h"
 #include "onnx/dims.h"
+#include "onnx/runtime_axes.h"
 
 namespace rekindle::onnx {
 
@@ -34,8 +36,7 @@ Result<std::vector<Dim>> split_sizes(NodeReader& node, Builder& build, const Dim
     return std::vector<Dim>(sizes.begin(), sizes.end());
   }
   if (node.has_input(1)) {
-    if (auto sizes = build.dims_of(node.input(1))) return *sizes;
-    return unsupported("the sizes of the parts are only known by running, expected a constant");
+    return *build.dims_of(node.input(1));  // the caller has seen that they are known
   }
   if (node.opset() >= 18 && node.has("num_outputs")) {
     const int64_t wanted = node.integer("num_outputs", 0);
@@ -55,9 +56,36 @@ Result<std::vector<Dim>> split_sizes(NodeReader& node, Builder& build, const Dim
 
 }  // namespace
 
+namespace {
+
+/// Sizes that only running tells: each part is a slice between their running sums.
+Result<Values> split_at_run_time(NodeReader& node, Builder& build, int64_t axis) {
+  RK_TRY(const int64_t count, list_length(build, node.input(1), "split"));
+  if (count != int64_t(node.output_count()))
+    return invalid("there are " + std::to_string(count) + " sizes for " +
+                   std::to_string(node.output_count()) + " outputs");
+  const ops::Cumulative sum{.op = ops::CumulativeOp::sum, .axis = 0};
+  ops::Cumulative sum_before = sum;
+  sum_before.exclusive = true;
+  RK_TRY(const ValueId starts, build.add(sum_before, {node.input(1)}));
+  RK_TRY(const ValueId ends, build.add(sum, {node.input(1)}));
+  Values parts;
+  for (int64_t i = 0; i < count; ++i) {
+    const ops::Slice one_of{.axes = {0}, .starts = {i}, .ends = {i + 1}, .steps = {1}};
+    RK_TRY(const ValueId start, build.add(one_of, {starts}));
+    RK_TRY(const ValueId end, build.add(one_of, {ends}));
+    const ops::Slice part{.axes = {axis}, .starts = {}, .ends = {}, .steps = {1}};
+    RK_TRY(parts.emplace_back(), build.add(part, {node.input(0), start, end}));
+  }
+  return parts;
+}
+
+}  // namespace
+
 Result<Values> convert_split(NodeReader& node, Builder& build) {
   const ValueId x = node.input(0);
   RK_TRY(const int64_t axis, build.axis_of(x, node.integer("axis", 0)));
+  if (node.has_input(1) && !build.dims_of(node.input(1))) return split_at_run_time(node, build, axis);
   const Dim dim = build.type(x).shape[size_t(axis)];
   RK_TRY(const std::vector<Dim> sizes, split_sizes(node, build, dim, node.output_count()));
   if (sizes.size() != node.output_count())
@@ -186,9 +214,11 @@ Result<Values> convert_pad(NodeReader& node, Builder& build) {
   const ValueId value = op.mode == constant ? node.input(2) : ValueId::none;
   const auto pads = build.dims_of(node.input(1));
   if (!pads) {
-    if (node.has_input(3))
-      return unsupported("pads are only known by running and axes are given, expected constant pads");
-    return build.finish(std::move(op), {x, value, node.input(1)});
+    ValueId all = node.input(1);
+    if (node.has_input(3)) {
+      RK_TRY(all, spread_runtime_pads(build, all, node.input(3), rank));
+    }
+    return build.finish(std::move(op), {x, value, all});
   }
   std::vector<int64_t> axes;
   if (node.has_input(3)) {

@@ -115,16 +115,30 @@ Result<Values> convert_softmax(NodeReader& node, Builder& build) {
   return build.finish(ops::Transpose{.perm = perm}, {y});
 }
 
+/// An axis that only running tells: the results along all of them, of which one is taken.
 Result<Values> convert_cumulative(NodeReader& node, Builder& build) {
-  const auto axis = build.integers_of(node.input(1));
-  if (!axis || axis->size() != 1)
-    return unsupported("the axis is only known by running, expected one constant");
+  const ValueId x = node.input(0);
   ops::Cumulative op;
   op.op = node.op_type() == "CumProd" ? ops::CumulativeOp::prod : ops::CumulativeOp::sum;
-  op.axis = (*axis)[0];
   op.exclusive = node.flag("exclusive", false);
   op.reverse = node.flag("reverse", false);
-  return build.finish(op, {node.input(0)});
+  if (const auto axis = build.integers_of(node.input(1)); axis && axis->size() == 1) {
+    op.axis = (*axis)[0];
+    return build.finish(op, {x});
+  }
+  if (!build.type(node.input(1)).count().is(1) || build.rank(x) == 0 || build.rank(x) > 8)
+    return unsupported("the axis is " + build.type(node.input(1)).to_string() +
+                       " and only known by running, expected one constant");
+  Shape wider = build.type(x).shape;
+  wider.insert(wider.begin(), 1);
+  Values all;
+  for (op.axis = 0; op.axis < build.rank(x); ++op.axis) {
+    RK_TRY(const ValueId y, build.add(op, {x}));
+    RK_TRY(all.emplace_back(), build.reshape(y, wider));
+  }
+  RK_TRY(const ValueId stacked, build.add(ops::Concat{.axis = 0}, all));
+  RK_TRY(const ValueId axis, build.reshape(node.input(1), {}));
+  return build.finish(ops::Gather{.axis = 0}, {stacked, axis});
 }
 
 namespace {

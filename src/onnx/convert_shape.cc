@@ -5,6 +5,7 @@
 #include "math/movement.h"
 #include "onnx/converter.h"
 #include "onnx/dims.h"
+#include "onnx/runtime_axes.h"
 
 namespace rekindle::onnx {
 
@@ -116,15 +117,12 @@ Result<Values> convert_flatten(NodeReader& node, Builder& build) {
 
 namespace {
 
-/// The axes of Squeeze and Unsqueeze: an attribute below opset 13, an input from there on.
-Result<std::optional<std::vector<int64_t>>> axes_of(NodeReader& node, Builder& build) {
-  using Axes = std::optional<std::vector<int64_t>>;
-  if (node.opset() < 13) return node.has("axes") ? Axes(node.integers("axes")) : Axes();
-  if (!node.has_input(1)) return Axes();
-  const Axes axes = build.integers_of(node.input(1));
-  if (!axes)
-    return unsupported("the axes are only known by running, expected a constant: the rank would be unknown");
-  return axes;
+/// The axes of Squeeze and Unsqueeze: an attribute below opset 13, an input from there on. Nullopt: not
+/// given, or only known by running.
+std::optional<std::vector<int64_t>> axes_of(NodeReader& node, Builder& build) {
+  if (node.opset() >= 13) return build.integers_of(node.input(1));
+  if (!node.has("axes")) return std::nullopt;
+  return node.integers("axes");
 }
 
 /// Normal axes as a mask; each at most once.
@@ -143,8 +141,12 @@ Result<std::vector<bool>> mask_of(const std::vector<int64_t>& axes, int rank) {
 Result<Values> convert_squeeze(NodeReader& node, Builder& build) {
   const ValueId x = node.input(0);
   const Shape& shape = build.type(x).shape;
-  RK_TRY(const auto axes, axes_of(node, build));
+  const auto axes = axes_of(node, build);
   Shape kept;
+  if (!axes && node.has_input(1)) {
+    RK_TRY(const ValueId squeezed, squeezed_shape(build, x, node.input(1)));
+    return build.finish(ops::Reshape{.shape = {}, .allow_zero = true}, {x, squeezed});
+  }
   if (!axes) {  // a symbolic dim counts as more than 1: its rank-changing twin could not be compiled
     for (const Dim& d : shape) {
       if (!d.is(1)) kept.push_back(d);
@@ -167,7 +169,11 @@ Result<Values> convert_squeeze(NodeReader& node, Builder& build) {
 
 Result<Values> convert_unsqueeze(NodeReader& node, Builder& build) {
   const ValueId x = node.input(0);
-  RK_TRY(const auto axes, axes_of(node, build));
+  const auto axes = axes_of(node, build);
+  if (!axes && node.has_input(1)) {
+    RK_TRY(const ValueId unsqueezed, unsqueezed_shape(build, x, node.input(1)));
+    return build.finish(ops::Reshape{.shape = {}, .allow_zero = true}, {x, unsqueezed});
+  }
   if (!axes) return invalid("no axes are given");
   const Shape& shape = build.type(x).shape;
   RK_TRY(const auto mask, mask_of(*axes, build.rank(x) + int(axes->size())));

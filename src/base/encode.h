@@ -1,5 +1,6 @@
 // Bytes for plain structs: Encoder writes them, Decoder reads them back and never trusts a length.
-// Little-endian; integers are fixed width; vectors and strings carry a u32 count; structs are their fields in order.
+// Little-endian; integers are fixed width; vectors and strings carry a u32 count; structs are their fields in
+// order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <bit>
@@ -38,7 +39,8 @@ class Decoder {
   void fail(std::string what);  // the first failure is kept
   Status status() const { return status_; }
   bool ok() const { return status_.ok(); }
-  /// What decoded lists and strings may take in memory, which can be several times what they take in the data.
+  /// What decoded lists and strings may take in memory, which can be several times what they take in the
+  /// data.
   void limit_memory(size_t bytes) { memory_left_ = bytes; }
   bool has_memory_limit() const { return memory_left_ != SIZE_MAX; }
   /// Takes `bytes` off the limit; false, and a failure, when they are not left.
@@ -60,7 +62,7 @@ class Decoder {
 
 // ---- one overload pair a kind of value; other modules add theirs (Dim, Tensor) beside the type.
 template <class T>
-  requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void encode(Encoder& e, const T& v) {
   if constexpr (std::is_same_v<T, bool>) {
     uint8_t byte = v;
@@ -70,7 +72,7 @@ void encode(Encoder& e, const T& v) {
   }
 }
 template <class T>
-  requires std::is_arithmetic_v<T>
+requires std::is_arithmetic_v<T>
 void decode(Decoder& d, T& v) {
   if constexpr (std::is_same_v<T, bool>) {
     uint8_t byte = 0;
@@ -81,15 +83,12 @@ void decode(Decoder& d, T& v) {
     d.raw(&v, sizeof v);
   }
 }
-template <NamedEnum E>
-void encode(Encoder& e, const E& v) {
-  encode(e, uint8_t(v));
-}
-template <NamedEnum E>
-void decode(Decoder& d, E& v) {
+template <NamedEnum E> void encode(Encoder& e, const E& v) { encode(e, uint8_t(v)); }
+template <NamedEnum E> void decode(Decoder& d, E& v) {
   uint8_t byte = 0;
   decode(d, byte);
-  if (byte >= enum_names(v).size()) d.fail("an enum is " + std::to_string(byte) + ", outside its values"), byte = 0;
+  if (byte >= enum_names(v).size())
+    d.fail("an enum is " + std::to_string(byte) + ", outside its values"), byte = 0;
   v = E(byte);
 }
 inline void encode(Encoder& e, const std::string& v) {
@@ -98,33 +97,25 @@ inline void encode(Encoder& e, const std::string& v) {
 }
 void decode(Decoder& d, std::string& v);
 
-template <class T>
-void encode(Encoder& e, const std::vector<T>& v);
-template <class T>
-void decode(Decoder& d, std::vector<T>& v);
-template <class T>
-void encode(Encoder& e, const std::optional<T>& v);
-template <class T>
-void decode(Decoder& d, std::optional<T>& v);
+template <class T> void encode(Encoder& e, const std::vector<T>& v);
+template <class T> void decode(Decoder& d, std::vector<T>& v);
+template <class T> void encode(Encoder& e, const std::optional<T>& v);
+template <class T> void decode(Decoder& d, std::optional<T>& v);
 
-template <HasFields T>
-void encode(Encoder& e, const T& v) {
+template <HasFields T> void encode(Encoder& e, const T& v) {
   for_each_field(v, [&](std::string_view, const auto& field) { encode(e, field); });
 }
-template <HasFields T>
-void decode(Decoder& d, T& v) {
+template <HasFields T> void decode(Decoder& d, T& v) {
   Decoder::Nest nest(d);
   if (!d.ok()) return;
   for_each_field(v, [&](std::string_view, auto& field) { decode(d, field); });
 }
 
-template <class T>
-void encode(Encoder& e, const std::vector<T>& v) {
+template <class T> void encode(Encoder& e, const std::vector<T>& v) {
   encode(e, uint32_t(v.size()));
   for (const auto& x : v) encode(e, static_cast<const T&>(x));
 }
-template <class T>
-void decode(Decoder& d, std::vector<T>& v) {
+template <class T> void decode(Decoder& d, std::vector<T>& v) {
   uint32_t count = 0;
   decode(d, count);
   if (count > d.left()) return d.fail("a list of " + std::to_string(count) + " runs past the end");
@@ -139,13 +130,11 @@ void decode(Decoder& d, std::vector<T>& v) {
     v.push_back(std::move(x));
   }
 }
-template <class T>
-void encode(Encoder& e, const std::optional<T>& v) {
+template <class T> void encode(Encoder& e, const std::optional<T>& v) {
   encode(e, v.has_value());
   if (v) encode(e, *v);
 }
-template <class T>
-void decode(Decoder& d, std::optional<T>& v) {
+template <class T> void decode(Decoder& d, std::optional<T>& v) {
   bool has = false;
   decode(d, has);
   v.reset();
@@ -153,14 +142,12 @@ void decode(Decoder& d, std::optional<T>& v) {
 }
 
 /// The bytes of one value, and back. from_bytes() also refuses left-over bytes.
-template <class T>
-std::string to_bytes(const T& v) {
+template <class T> std::string to_bytes(const T& v) {
   Encoder e;
   encode(e, v);
   return std::move(e).take();
 }
-template <class T>
-Result<T> from_bytes(std::string_view bytes) {
+template <class T> Result<T> from_bytes(std::string_view bytes) {
   Decoder d(bytes);
   T v{};
   decode(d, v);

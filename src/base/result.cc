@@ -9,14 +9,22 @@ namespace rekindle {
 
 const char* to_string(Code code) {
   switch (code) {
-    case Code::ok: return "ok";
-    case Code::invalid_argument: return "invalid argument";
-    case Code::unsupported: return "unsupported";
-    case Code::not_found: return "not found";
-    case Code::data_loss: return "data loss";
-    case Code::out_of_memory: return "out of memory";
-    case Code::device: return "device";
-    case Code::internal: return "internal";
+    case Code::ok:
+      return "ok";
+    case Code::invalid_argument:
+      return "invalid argument";
+    case Code::unsupported:
+      return "unsupported";
+    case Code::not_found:
+      return "not found";
+    case Code::data_loss:
+      return "data loss";
+    case Code::out_of_memory:
+      return "out of memory";
+    case Code::device:
+      return "device";
+    case Code::internal:
+      return "internal";
   }
   return "unknown";
 }
@@ -72,7 +80,8 @@ Status Diagnostics::to_status(const std::string& what) const {
 }
 
 void fail_assertion(const char* condition, const char* message, Where at) {
-  std::fprintf(stderr, "rekindle: internal error: %s (%s) at %s:%d\nThis is a bug in Rekindle; please report it.\n",
+  std::fprintf(stderr,
+               "rekindle: internal error: %s (%s) at %s:%d\nThis is a bug in Rekindle; please report it.\n",
                message, condition, at.file, at.line);
   std::abort();
 }

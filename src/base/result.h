@@ -51,15 +51,17 @@ class [[nodiscard]] Status {
 };
 
 /// A T or the error that kept us from having one.
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Status error) : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
-  template <class U, class = std::enable_if_t<std::is_convertible_v<U, T> && !std::is_same_v<std::decay_t<U>, T> &&
-                                              !std::is_same_v<std::decay_t<U>, Status> &&
-                                              !std::is_same_v<std::decay_t<U>, Result>>>
+  Result(T value)
+      : value_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Status error)
+      : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  template <class U,
+            class = std::enable_if_t<std::is_convertible_v<U, T> && !std::is_same_v<std::decay_t<U>, T> &&
+                                     !std::is_same_v<std::decay_t<U>, Status> &&
+                                     !std::is_same_v<std::decay_t<U>, Result>>>
   Result(U&& value) : value_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT
   bool ok() const { return value_.index() == 0; }
   T& operator*() & { return std::get<0>(value_); }

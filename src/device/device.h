@@ -15,14 +15,15 @@ namespace rekindle {
 struct ArgShape {
   DType dtype = DType::f32;
   Dims dims;
-  Dims strides;  // elements; empty means contiguous
+  Dims strides;         // elements; empty means contiguous
   bool present = true;  // false: an absent optional input
 };
 struct LaunchShapes {
   std::span<const ArgShape> inputs, outputs;
   std::span<const int64_t> grid, scalars;
   int threads = 1;  // cpu: how many the context may use
-  /// Memory of inputs that are weights: known before the run, so a kernel may look at it or keep it. Null for others.
+  /// Memory of inputs that are weights: known before the run, so a kernel may look at it or keep it. Null for
+  /// others.
   std::span<const void* const> constant_inputs;
 };
 
@@ -32,12 +33,14 @@ class Stream {
   virtual Status synchronize() = 0;
 };
 
-/// A kernel made ready for one set of shapes. Owned by one context, so it may keep state; run() neither allocates nor locks.
+/// A kernel made ready for one set of shapes. Owned by one context, so it may keep state; run() neither
+/// allocates nor locks.
 class Launch {
  public:
   virtual ~Launch() = default;
   virtual int64_t workspace_bytes() const { return 0; }
-  /// Pointers in the order of the shapes; null for absent inputs. 64-byte aligned unless the view has an offset.
+  /// Pointers in the order of the shapes; null for absent inputs. 64-byte aligned unless the view has an
+  /// offset.
   virtual Status run(Stream& stream, const void* const* inputs, void* const* outputs, void* workspace) = 0;
 };
 
@@ -49,7 +52,8 @@ class Kernel {
   virtual Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const = 0;
   /// Kernels with data-dependent output shapes make their outputs themselves; host devices only.
   virtual bool makes_outputs() const { return false; }
-  virtual Result<Tensors> make_outputs(std::span<const Tensor> inputs, std::span<const int64_t> scalars) const;
+  virtual Result<Tensors> make_outputs(std::span<const Tensor> inputs,
+                                       std::span<const int64_t> scalars) const;
 };
 
 class Device {
@@ -57,10 +61,12 @@ class Device {
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;  // "cpu", "cuda"
   virtual bool is_host() const = 0;           // its memory is ordinary memory
-  virtual Result<std::shared_ptr<const Kernel>> load(const KernelImage& image, std::span<const std::byte> code) = 0;
+  virtual Result<std::shared_ptr<const Kernel>> load(const KernelImage& image,
+                                                     std::span<const std::byte> code) = 0;
   virtual Result<std::shared_ptr<void>> allocate(int64_t bytes) = 0;  // 64-byte aligned (host) or better
   virtual Result<std::unique_ptr<Stream>> create_stream() = 0;
-  /// The host's bytes may change once copy_in returns; they are there only after a synchronize() once copy_out was called.
+  /// The host's bytes may change once copy_in returns; they are there only after a synchronize() once
+  /// copy_out was called.
   virtual Status copy_in(Stream&, void* to, const void* host, int64_t bytes) = 0;
   virtual Status copy_out(Stream&, void* host, const void* from, int64_t bytes) = 0;
 };

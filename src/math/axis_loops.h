@@ -5,9 +5,9 @@
 
 namespace rekindle {
 
-/// Calls visit(start, stride, n) for every line of `dims` along `axis`: its elements are start + i*stride, 0 <= i < n.
-template <class F>
-void for_each_line(const Dims& dims, int axis, F&& visit) {
+/// Calls visit(start, stride, n) for every line of `dims` along `axis`: its elements are start + i*stride, 0
+/// <= i < n.
+template <class F> void for_each_line(const Dims& dims, int axis, F&& visit) {
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < axis; ++i) outer *= dims[size_t(i)];
   for (size_t i = size_t(axis) + 1; i < dims.size(); ++i) inner *= dims[i];

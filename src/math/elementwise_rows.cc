@@ -8,13 +8,15 @@ template <ElementwiseOp T, class C>
 void reference_row(const void* op_address, const C* const* in, C* out, int64_t n) {
   const T& op = *static_cast<const T*>(op_address);
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (arity_of<T>() == 1) out[i] = C(op.formula(in[0][i]));
-    else if constexpr (arity_of<T>() == 2) out[i] = C(op.formula(in[0][i], in[1][i]));
-    else out[i] = C(op.formula(in[0][i], in[1][i], in[2][i]));
+    if constexpr (arity_of<T>() == 1)
+      out[i] = C(op.formula(in[0][i]));
+    else if constexpr (arity_of<T>() == 2)
+      out[i] = C(op.formula(in[0][i], in[1][i]));
+    else
+      out[i] = C(op.formula(in[0][i], in[1][i], in[2][i]));
   }
 }
-template <ElementwiseOp T>
-RowFunctions row_functions() {
+template <ElementwiseOp T> RowFunctions row_functions() {
   RowFunctions rows;
   constexpr Domain domain = domain_of<T>();
   if constexpr (domain == Domain::floating || domain == Domain::numeric || domain == Domain::any) {

@@ -1,4 +1,5 @@
-// What an op struct is: attributes, how types flow through it, and what it computes. No graph: the runtime uses these too.
+// What an op struct is: attributes, how types flow through it, and what it computes. No graph: the runtime
+// uses these too.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <span>
@@ -29,19 +30,24 @@ using Types = std::vector<TensorType>;
 /// Which element types an elementwise op takes; infer refuses others by name.
 enum class Domain : uint8_t { floating, numeric, integer, boolean, any };
 
-/// An elementwise op gives `name`, optionally `fields`, and formula(x), formula(x, y) or formula(x, y, z), a template over
-/// T. From it follow types, the reference (T = float, double, int64_t …), CUDA source (T = Expr) and CPU kernels (T = Vec).
-/// Optional members: `domain` (default floating), `is_predicate` (the result is boolean), `commutes`.
+/// An elementwise op gives `name`, optionally `fields`, and formula(x), formula(x, y) or formula(x, y, z), a
+/// template over T. From it follow types, the reference (T = float, double, int64_t …), CUDA source (T =
+/// Expr) and CPU kernels (T = Vec). Optional members: `domain` (default floating), `is_predicate` (the result
+/// is boolean), `commutes`.
 template <class T>
-concept ElementwiseOp = requires(const T op, float x) { op.formula(x); } ||
-                        requires(const T op, float x) { op.formula(x, x); } ||
-                        requires(const T op, float x) { op.formula(x, x, x); };
+concept ElementwiseOp = requires(const T op, float x) {
+  op.formula(x);
+}
+|| requires(const T op, float x) { op.formula(x, x); }
+|| requires(const T op, float x) { op.formula(x, x, x); };
 
 /// A structured op gives `name`, `kind`, optionally `fields`, infer and evaluate.
-///   infer:    types of the inputs (see is_absent() for optional ones) to types of the outputs; it is also the schema check:
-///             arity, dtypes, ranks, attributes. A dim only known after running is Dim::unknown(); one unknown that stands in
-///             several outputs says that they have the same size.
-///   evaluate: the reference: clear, not fast. Inputs have passed infer; what only values can tell is checked here.
+///   infer:    types of the inputs (see is_absent() for optional ones) to types of the outputs; it is also
+///   the schema check:
+///             arity, dtypes, ranks, attributes. A dim only known after running is Dim::unknown(); one
+///             unknown that stands in several outputs says that they have the same size.
+///   evaluate: the reference: clear, not fast. Inputs have passed infer; what only values can tell is checked
+///   here.
 template <class T>
 concept StructuredOp = requires(const T op, std::span<const TensorType> types, std::span<const Tensor> args) {
   { T::kind } -> std::convertible_to<OpKind>;
@@ -51,29 +57,35 @@ concept StructuredOp = requires(const T op, std::span<const TensorType> types, s
 template <class T>
 concept OpStruct = ElementwiseOp<T> || StructuredOp<T>;
 
-template <ElementwiseOp T>
-constexpr size_t arity_of() {
-  if constexpr (requires(const T op, float x) { op.formula(x); }) return 1;
-  else if constexpr (requires(const T op, float x) { op.formula(x, x); }) return 2;
-  else return 3;
+template <ElementwiseOp T> constexpr size_t arity_of() {
+  if constexpr (requires(const T op, float x) { op.formula(x); })
+    return 1;
+  else if constexpr (requires(const T op, float x) { op.formula(x, x); })
+    return 2;
+  else
+    return 3;
 }
-template <ElementwiseOp T>
-constexpr Domain domain_of() {
-  if constexpr (requires { T::domain; }) return T::domain;
-  else return Domain::floating;
+template <ElementwiseOp T> constexpr Domain domain_of() {
+  if constexpr (requires { T::domain; })
+    return T::domain;
+  else
+    return Domain::floating;
 }
-template <class T>
-constexpr bool is_predicate() {
-  if constexpr (requires { T::is_predicate; }) return T::is_predicate;
-  else return false;
+template <class T> constexpr bool is_predicate() {
+  if constexpr (requires { T::is_predicate; })
+    return T::is_predicate;
+  else
+    return false;
 }
-template <class T>
-constexpr bool commutes() {
-  if constexpr (requires { T::commutes; }) return T::commutes;
-  else return false;
+template <class T> constexpr bool commutes() {
+  if constexpr (requires { T::commutes; })
+    return T::commutes;
+  else
+    return false;
 }
 
-/// What stands for an absent optional input: in infer() a type that no tensor has, in evaluate() a default-made Tensor.
+/// What stands for an absent optional input: in infer() a type that no tensor has, in evaluate() a
+/// default-made Tensor.
 TensorType absent_type();
 bool is_absent(const TensorType& type);
 inline bool is_absent(const Tensor& t) { return !t.has_data() && t.rank() == 0 && t.dtype() == DType::f32; }

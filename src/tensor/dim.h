@@ -28,14 +28,15 @@ struct DimExpr;  // immutable and interned: lives for the process
 class Dim;
 using DimMap = std::map<std::string, Dim, std::less<>>;  // what symbols are replaced by
 
-/// Arithmetic keeps expressions in one canonical form (a sorted sum of products), so equal expressions compare equal:
-/// (N+1)*2 == 2*N + 2. Integer arithmetic saturates nowhere: overflow makes INT64_MAX/MIN, which every check refuses.
+/// Arithmetic keeps expressions in one canonical form (a sorted sum of products), so equal expressions
+/// compare equal: (N+1)*2 == 2*N + 2. Integer arithmetic saturates nowhere: overflow makes INT64_MAX/MIN,
+/// which every check refuses.
 class Dim {
  public:
   Dim(int64_t value = 0) : value_(value) {}  // NOLINT(google-explicit-constructor)
   static Dim symbol(std::string_view name);
-  /// The result of `infer` when only running the op tells the size (NonZero, TopK with a run-time k). Graph::add gives
-  /// each such dim a symbol of its own, which the op's step defines when it runs.
+  /// The result of `infer` when only running the op tells the size (NonZero, TopK with a run-time k).
+  /// Graph::add gives each such dim a symbol of its own, which the op's step defines when it runs.
   static Dim unknown();
   bool is_unknown() const;
 
@@ -44,7 +45,8 @@ class Dim {
   bool is_symbolic() const { return expr_ != nullptr; }
   /// The name when the dim is one plain symbol.
   std::optional<std::string_view> as_symbol() const;
-  /// Every symbol must be bound; a missing one is an error. Broadcast of unequal sizes and division by 0 are errors too.
+  /// Every symbol must be bound; a missing one is an error. Broadcast of unequal sizes and division by 0 are
+  /// errors too.
   Result<int64_t> eval(const Bindings&) const;
   /// The same without messages, for hot paths: false when it cannot be evaluated.
   bool try_eval(const Bindings&, int64_t& value) const;
@@ -87,8 +89,8 @@ Dim min(Dim, Dim);
 Dim max(Dim, Dim);
 Dim broadcast(Dim, Dim);
 
-/// "N", "2*N + 1", "floor(N/2)", "max(N, 1)", "broadcast(N, M)". Symbols are [A-Za-z_][A-Za-z0-9_.]*; other characters of
-/// an ONNX name become '_' before they get here.
+/// "N", "2*N + 1", "floor(N/2)", "max(N, 1)", "broadcast(N, M)". Symbols are [A-Za-z_][A-Za-z0-9_.]*; other
+/// characters of an ONNX name become '_' before they get here.
 Result<Dim> parse_dim(std::string_view text);
 std::string sanitize_symbol(std::string_view onnx_name);
 

@@ -38,10 +38,12 @@ constexpr int bits_of(DType t) {
 constexpr int64_t bytes_for(DType t, int64_t count) { return (count * bits_of(t) + 7) / 8; }
 
 constexpr bool is_signed_int(DType t) {
-  return t == DType::i64 || t == DType::i32 || t == DType::i16 || t == DType::i8 || t == DType::i4 || t == DType::i2;
+  return t == DType::i64 || t == DType::i32 || t == DType::i16 || t == DType::i8 || t == DType::i4 ||
+         t == DType::i2;
 }
 constexpr bool is_unsigned_int(DType t) {
-  return t == DType::u64 || t == DType::u32 || t == DType::u16 || t == DType::u8 || t == DType::u4 || t == DType::u2;
+  return t == DType::u64 || t == DType::u32 || t == DType::u16 || t == DType::u8 || t == DType::u4 ||
+         t == DType::u2;
 }
 constexpr bool is_integer(DType t) { return is_signed_int(t) || is_unsigned_int(t); }
 /// f32, f16, bf16, f64: what arithmetic is defined on. The 8- and 4-bit floats are storage only.

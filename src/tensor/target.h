@@ -12,20 +12,21 @@ namespace rekindle {
 
 /// CPU instruction-set levels that kernels are compiled for, least first. Each includes the ones before it.
 enum class Isa : uint8_t { baseline, avx2, avx512 };
-inline constexpr std::array kIsaNames{std::string_view("baseline"), std::string_view("avx2"), std::string_view("avx512")};
+inline constexpr std::array kIsaNames{std::string_view("baseline"), std::string_view("avx2"),
+                                      std::string_view("avx512")};
 constexpr const auto& enum_names(Isa) { return kIsaNames; }
 
 struct Target {
-  std::string name = "cpu";        // as the user wrote it: "cpu", "cpu:avx2", "cuda:p4"
-  std::string device = "cpu";      // which backend: cpu, cuda, emulator
-  Isa isa = Isa::baseline;         // cpu only: the highest level kernels may use
-  int threads = 1;                 // cpu only: what tuning measures with
-  int sm = 0;                      // cuda only: compute capability times 10
-  int units = 0;                   // cores or SMs
-  int64_t fast_memory = 0;         // shared memory a block, or L2 a core, in bytes
-  static constexpr auto fields = rekindle::fields("name", &Target::name, "device", &Target::device, "isa", &Target::isa,
-                                                  "threads", &Target::threads, "sm", &Target::sm, "units", &Target::units,
-                                                  "fast_memory", &Target::fast_memory);
+  std::string name = "cpu";    // as the user wrote it: "cpu", "cpu:avx2", "cuda:p4"
+  std::string device = "cpu";  // which backend: cpu, cuda, emulator
+  Isa isa = Isa::baseline;     // cpu only: the highest level kernels may use
+  int threads = 1;             // cpu only: what tuning measures with
+  int sm = 0;                  // cuda only: compute capability times 10
+  int units = 0;               // cores or SMs
+  int64_t fast_memory = 0;     // shared memory a block, or L2 a core, in bytes
+  static constexpr auto fields = rekindle::fields(
+      "name", &Target::name, "device", &Target::device, "isa", &Target::isa, "threads", &Target::threads,
+      "sm", &Target::sm, "units", &Target::units, "fast_memory", &Target::fast_memory);
 };
 
 /// The level this machine can run (CPUID and the operating system's XCR0 both asked).

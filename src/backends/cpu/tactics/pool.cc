@@ -10,8 +10,7 @@ namespace rekindle::cpu {
 
 namespace {
 
-template <class T>
-Status fill(const T& op, size_t axes, PoolParams& params) {
+template <class T> Status fill(const T& op, size_t axes, PoolParams& params) {
   if (op.layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
   params.window.kernel = op.kernel;
   params.window.strides = op.strides.empty() ? std::vector<int64_t>(axes, 1) : op.strides;

@@ -45,7 +45,8 @@ class Winograd final : public Tactic {
     BuiltKernel kernel;
     kernel.image.name = "cpu.winograd";
     kernel.image.params = to_bytes(params);
-    RK_CHECK(add_conv_inputs(region, conv, pack_winograd_weights(*conv.weight, params.tile, target.isa), kernel));
+    RK_CHECK(
+        add_conv_inputs(region, conv, pack_winograd_weights(*conv.weight, params.tile, target.isa), kernel));
     return kernel;
   }
 };

@@ -6,10 +6,10 @@ SHELL := /bin/bash
 PYTHON := build/venv/bin/python
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. Layout, the sanitizers, the fuzz
+# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. The sanitizers, the fuzz
 # targets and clang-tidy build everything again: `make thorough` adds them.
-TEST_STAGES := check-layers check-sizes check-sources unit
-THOROUGH_STAGES := $(TEST_STAGES) check-format asan tsan fuzz lint
+TEST_STAGES := check-layers check-sizes check-sources check-format unit
+THOROUGH_STAGES := $(TEST_STAGES) asan tsan fuzz lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 

@@ -1,9 +1,10 @@
 # Tests: tests/<module>/*_test.cc is the executable <module>_test (label fast), tests/<module>/slow/*_test.cc is
 # <module>_slow_test (label slow), tests/<module>/*_test.py are Python tests of the built program; fuzz targets too.
 # SPDX-License-Identifier: Apache-2.0
-# The Python of the venv, which has what the tests import; without it the system's.
-find_program(RK_PYTHON python3 HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin" NO_DEFAULT_PATH)
-find_program(RK_PYTHON python3)
+# The Python of the venv, which has what the tests import; without it the system's. Looked up each time: a tree
+# configured before the venv was made must find it the next time.
+find_program(RK_PYTHON python3 HINTS "${PROJECT_SOURCE_DIR}/build/venv/bin" NO_DEFAULT_PATH NO_CACHE)
+find_program(RK_PYTHON python3 NO_CACHE)
 
 # rk_test(NAME name LABEL label SOURCES ... USES modules): one GoogleTest executable.
 function(rk_test)

@@ -16,7 +16,10 @@ function(rk_test)
   target_link_libraries(${arg_NAME} PRIVATE rk_test_common ${arg_USES})
   target_precompile_headers(${arg_NAME} REUSE_FROM rk_test_pch)
   # One entry an executable: a process for each case would cost more than the cases.
-  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} "--gtest_output=xml:${results}")
+  # It runs in the root, so that files of the tree are found by relative paths: objects do not depend on where
+  # the tree lies, and ccache serves every checkout.
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} "--gtest_output=xml:${results}"
+    WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT $<IF:$<STREQUAL:${arg_LABEL},fast>,120,900>)
   if(arg_LABEL STREQUAL "fast")
     add_dependencies(fast_tests ${arg_NAME})
@@ -58,7 +61,7 @@ function(rk_add_tests root)
   add_custom_target(fast_tests)
   add_library(rk_test_common INTERFACE)
   target_link_libraries(rk_test_common INTERFACE GTest::gtest GTest::gmock GTest::gtest_main)
-  target_compile_definitions(rk_test_common INTERFACE "RK_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+  target_compile_definitions(rk_test_common INTERFACE "RK_SOURCE_DIR=\".\"")
   file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/rk_test_pch.cc" CONTENT "// Carries the precompiled header of all tests.\nint main() {}\n")
   add_executable(rk_test_pch "${PROJECT_BINARY_DIR}/rk_test_pch.cc")
   target_link_libraries(rk_test_pch PRIVATE rk_test_common)

@@ -76,10 +76,10 @@ check-format: setup
 format:  ## lay out all C++ as .clang-format says
 	@$(CPP_SOURCES) | xargs --no-run-if-empty clang-format -i
 
-demo: build setup  ## read the text of a picture with engines built on the spot
+demo: build  ## read the text of a picture with engines built on the spot
 	@tools/fetch_models --only ppocr4_det,ppocr4_rec
-	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo.png \
-		--expect examples/ocr_demo/sample.txt
+	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo \
+		--timing-cache build/ocr_demo/timing.jsonl --expect examples/ocr_demo/sample.txt
 
 bench: build  ## compare with onnxruntime and OpenVINO on this machine
 	@tools/setup.sh bench

@@ -1,4 +1,4 @@
-// Walks the outermost fields of a protobuf message and skips all but the notes.
+// Walks the outermost fields of a protobuf message and skips what it does not look for.
 // SPDX-License-Identifier: Apache-2.0
 #include "onnx_metadata.h"
 
@@ -8,7 +8,8 @@
 namespace ocr_demo {
 namespace {
 
-constexpr uint64_t kMetadataProps = 14, kKey = 1, kValue = 2;  // field numbers in onnx.proto
+constexpr uint64_t kGraph = 7, kNode = 1;  // field numbers in onnx.proto
+constexpr uint64_t kMetadataProps = 14, kKey = 1, kValue = 2;
 
 struct Field {
   uint64_t number = 0;
@@ -70,6 +71,17 @@ std::optional<std::string> find_metadata(const std::string& model, const std::st
     if (found_key == key) return std::string(found_value);
   }
   return std::nullopt;
+}
+
+int count_nodes(const std::string& model) {
+  int count = 0;
+  std::string_view rest = model;
+  while (const auto field = take_field(rest)) {
+    if (field->number != kGraph) continue;
+    std::string_view graph = field->bytes;
+    while (const auto part = take_field(graph)) count += part->number == kNode;
+  }
+  return count;
 }
 
 }  // namespace ocr_demo

@@ -185,7 +185,7 @@ typedef struct rekindle_build_options {
   size_t profile_count;
   const char* timing_cache;    /* a file, read and written; NULL: none */
   int64_t workspace_bytes;     /* the most that a kernel may use beside its arguments; 1 GiB */
-  const char* const* disabled; /* passes and tactics by name */
+  const char* const* disabled; /* passes and tactics by name; "passes" and "kernels" are all of them */
   size_t disabled_count;
   int32_t keep_ir;     /* 1: the engine can be lowered again on machines that none of its targets fits */
   int32_t allow_links; /* 1: external data may stand behind symbolic links */

@@ -91,9 +91,19 @@ Result<PreparedModel> prepare(const Import& import, const BuildOptions& options)
   return model;
 }
 
-/// Names given to --disable are passes or the beginnings of tactic names.
+/// Names given to --disable are passes or the beginnings of tactic names. "passes" and "kernels" are all of
+/// them but the last resort: together they leave the reference, one op after the other.
 Status split_disabled(const BuildOptions& options, const Backend& backend, CompileOptions& compile) {
   for (const std::string& name : options.disabled) {
+    if (name == "passes") {
+      for (const Pass& pass : standard_pipeline()) compile.passes.disabled.emplace_back(pass.name);
+      continue;
+    }
+    if (name == "kernels") {
+      for (const Tactic* tactic : backend.tactics)
+        if (!tactic->is_last_resort()) compile.disabled_tactics.emplace_back(tactic->name());
+      continue;
+    }
     bool is_tactic = false;
     for (const Tactic* tactic : backend.tactics) is_tactic |= tactic->name().starts_with(name);
     if (is_tactic) {
@@ -105,8 +115,8 @@ Status split_disabled(const BuildOptions& options, const Backend& backend, Compi
       for (const Pass& pass : standard_pipeline())
         known += (known.empty() ? "" : ", ") + std::string(pass.name);
       for (const Tactic* tactic : backend.tactics) known += ", " + std::string(tactic->name());
-      return Status::error(Code::not_found,
-                           "there is no pass or tactic '" + name + "' to disable; there are " + known);
+      return Status::error(Code::not_found, "there is no pass or tactic '" + name +
+                                                "' to disable; there are passes, kernels, " + known);
     }
     compile.passes.disabled.push_back(name);
   }

@@ -33,7 +33,7 @@ struct BuildOptions {
   int threads = 0;                               // 0: every core the process may use
   std::string timing_cache;                      // a file, read and written; empty: none
   int64_t workspace_bytes = int64_t(1) << 30;
-  std::vector<std::string> disabled;  // passes, or tactics ("cpu.onednn")
+  std::vector<std::string> disabled;  // passes, or tactics ("cpu.onednn"); all: "passes", "kernels"
   int limit = INT_MAX;
   std::string dump_passes;  // a folder
   bool keep_ir = false;

@@ -130,7 +130,9 @@ void add_build(CLI::App& app, Command& chosen) {
                     "print each kernel's rivals, their times and why others were refused");
   command->add_option("--json", a->json, "write a report; - is stdout");
   command->add_option("--dump-passes", a->dump_passes, "folder for the graph after every pass");
-  command->add_option("--disable", a->disabled, "a pass, or tactics by the beginning of their name")
+  command
+      ->add_option("--disable", a->disabled,
+                   "a pass, or tactics by the beginning of their name; passes and kernels are all of them")
       ->take_all();
   command->add_option("--limit", a->limit, "stop after so many rewrites, to find a wrong one");
   command->add_flag("--keep-ir", a->keep_ir,

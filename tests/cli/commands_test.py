@@ -107,6 +107,15 @@ class Commands(unittest.TestCase):
         e = numpy.exp(numpy.maximum(x @ tensors["w"] + tensors["b"], 0))
         numpy.testing.assert_allclose(numpy.load(out / "y.npy"), e / e.sum(1, keepdims=True), rtol=1e-5, atol=1e-6)
 
+    def test_disabling_all_leaves_the_reference(self):
+        engine = self.folder / "reference.engine"
+        self.run_program("build", self.model, "-o", engine, "--disable", "passes", "--disable", "kernels", "-q")
+        steps = json.loads(self.run_program("inspect", engine, "--json").stdout)["variants"][0]["steps"]
+        self.assertEqual([step["tactic"] for step in steps], ["cpu.reference"] * 4)  # one a node
+        self.run_program("compare", self.model, engine, "--shape", "x=3x4")
+        self.refused(1, "no pass or tactic 'kernel' to disable; there are passes, kernels, fold-constants",
+                     "build", self.model, "-o", self.folder / "x", "--disable", "kernel")
+
     def test_bench(self):
         result = self.folder / "bench.json"
         text = self.run_program("bench", self.engine, "--duration", "0.05", "--warmup", "0", "--iterations", "20",

@@ -15,8 +15,9 @@ std::string entry(const std::string& key, const std::string& value) {
   return bytes_field(14, bytes_field(1, key) + bytes_field(2, value));
 }
 
-const std::string kModel = std::string("\x08\x07", 2) + bytes_field(2, "producer") + entry("a", "1") +
-                           entry("character", "x\ny") + bytes_field(7, "graph");
+const std::string kModel =
+    std::string("\x08\x07", 2) + bytes_field(2, "producer") + entry("a", "1") + entry("character", "x\ny") +
+    bytes_field(7, bytes_field(1, "relu") + bytes_field(2, "name") + bytes_field(1, "add"));
 
 TEST(FindMetadata, FindsTheKey) {
   EXPECT_EQ(find_metadata(kModel, "character"), "x\ny");
@@ -24,9 +25,17 @@ TEST(FindMetadata, FindsTheKey) {
   EXPECT_EQ(find_metadata(kModel, "b"), std::nullopt);
 }
 
+TEST(CountNodes, CountsThoseOfTheGraph) {
+  EXPECT_EQ(count_nodes(kModel), 2);
+  EXPECT_EQ(count_nodes(""), 0);
+}
+
 TEST(FindMetadata, AnyCutIsNoCrash) {
-  for (size_t size = 0; size < kModel.size(); ++size) find_metadata(kModel.substr(0, size), "character");
-  EXPECT_EQ(find_metadata(kModel.substr(0, kModel.size() - 12), "character"), std::nullopt);
+  for (size_t size = 0; size < kModel.size(); ++size) {
+    find_metadata(kModel.substr(0, size), "character");
+    EXPECT_EQ(count_nodes(kModel.substr(0, size)), 0);
+  }
+  EXPECT_EQ(find_metadata(kModel.substr(0, kModel.size() - 30), "character"), std::nullopt);
 }
 
 TEST(FindMetadata, RefusesWhatIsNoMessage) {

@@ -1,5 +1,5 @@
 # Tests: tests/<module>/*_test.cc is the executable <module>_test (label fast), tests/<module>/slow/*_test.cc is
-# <module>_slow_test (label slow), tests/<module>/*_test.py are Python tests of the built program; fuzz targets too.
+# <module>_slow_test (label slow), *_test.py in either are Python tests of the built program; fuzz targets too.
 # SPDX-License-Identifier: Apache-2.0
 # The Python of the venv, which has what the tests import; without it the system's. Looked up each time: a tree
 # configured before the venv was made must find it the next time.
@@ -43,16 +43,16 @@ function(rk_test_libraries module out)
   set(${out} "${libraries}" PARENT_SCOPE)
 endfunction()
 
-function(rk_python_tests folder name)
+function(rk_python_tests folder name label)
   file(GLOB scripts CONFIGURE_DEPENDS "${folder}/*_test.py")
-  if(scripts AND TARGET rekindle_program)
+  if(scripts AND label STREQUAL "fast" AND TARGET rekindle_program)
     add_dependencies(fast_tests rekindle_program)  # these tests run it
   endif()
   foreach(script IN LISTS scripts)
     get_filename_component(stem "${script}" NAME_WE)
     add_test(NAME ${name}.${stem} COMMAND "${RK_PYTHON}" tools/run_python_test.py "${script}"
       "${PROJECT_BINARY_DIR}/test-results/${name}.${stem}.xml" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-    set_tests_properties(${name}.${stem} PROPERTIES LABELS fast TIMEOUT 300
+    set_tests_properties(${name}.${stem} PROPERTIES LABELS "${label}" TIMEOUT $<IF:$<STREQUAL:${label},fast>,300,900>
       ENVIRONMENT "REKINDLE=${PROJECT_BINARY_DIR}/rekindle;RK_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()
@@ -83,13 +83,13 @@ function(rk_add_tests root)
       continue()
     endif()
     string(REPLACE "/" "_" name "${folder}")
-    rk_python_tests("${root}/${folder}" ${name})
+    set(label fast)
+    if(folder MATCHES "/slow$")
+      set(label slow)
+    endif()
+    rk_python_tests("${root}/${folder}" ${name} ${label})
     file(GLOB files CONFIGURE_DEPENDS "${root}/${folder}/*_test.cc")
     if(files)
-      set(label fast)
-      if(folder MATCHES "/slow$")
-        set(label slow)
-      endif()
       rk_test_libraries(${module} libraries)
       rk_test(NAME ${name}_test LABEL ${label} SOURCES ${files} USES ${libraries})
     endif()

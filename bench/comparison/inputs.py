@@ -11,6 +11,7 @@ from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MODELS = ROOT / "build" / "models"
+MARGIN = 9  # pixels around a line of text
 PICTURE = ROOT / "examples" / "ocr_demo" / "sample.png"
 IMAGENET_MEAN, IMAGENET_DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 SENTENCES = (
@@ -52,7 +53,8 @@ def runs(is_set, gap):
 
 @functools.cache
 def text_lines():
-    """Pieces of the page with one line of text each, cut out with a margin, from the top down."""
+    """Pieces of the page with one line of text each, from the top down, with the paper around that readers are used to:
+    at the edge of a tight cut, letters hang in the balance, and with them the largest error of any rounding."""
     page = picture()
     ink = page.astype(int).min(2) < 140
     pieces = []
@@ -60,7 +62,7 @@ def text_lines():
         if bottom - top < 8:
             continue  # the rule at the foot of the page
         for left, right in runs(ink[top:bottom].any(0), 60):
-            pieces.append(page[max(0, top - 5):bottom + 5, max(0, left - 5):right + 5])
+            pieces.append(page[max(0, top - MARGIN):bottom + MARGIN, max(0, left - MARGIN):right + MARGIN])
     return pieces
 
 
@@ -129,8 +131,10 @@ def speech(rate, count, seed=7):
 
 
 def music(rate, count):
-    """A few struck strings, each with its overtones: what a transcriber listens to."""
-    time, sound = np.arange(count) / rate, np.zeros(count)
+    """A few struck strings, each with its overtones, and the noise of a room: what a transcriber listens to. Without the
+    noise it would take logarithms of nothing."""
+    time = np.arange(count) / rate
+    sound = 3e-3 * np.random.default_rng(11).standard_normal(count)
     for start, midi in ((0.05, 60), (0.4, 64), (0.75, 67), (1.2, 72), (1.5, 48)):
         since = np.clip(time - start, 0, None)
         for overtone in range(1, 7):

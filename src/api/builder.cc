@@ -62,10 +62,28 @@ std::string options_json(const BuildOptions& options) {
 
 using Import = std::function<Result<onnx::Imported>(const onnx::ImportOptions&)>;
 
+/// Imports the model with the shapes of its file. A model with branches of different ranks is only sound for
+/// the shapes it is meant for: then once more with those of the profiles.
+Result<onnx::Imported> import_to_see_types(const Import& import, const BuildOptions& options,
+                                           onnx::ImportOptions how) {
+  auto imported = import(how);
+  if (imported.ok() || options.profiles.empty()) return imported;
+  for (const auto& [name, wanted] : options.profiles) {
+    Shape& shape = how.shapes[name];
+    for (size_t i = 0; i < wanted.min.size(); ++i) {
+      const bool is_fixed = i < wanted.max.size() && wanted.min[i] == wanted.max[i];
+      shape.push_back(is_fixed ? Dim(wanted.min[i])
+                               : Dim::symbol(sanitize_symbol(name) + "_d" + std::to_string(i)));
+    }
+  }
+  auto with_profiles = import(how);
+  return with_profiles.ok() ? std::move(with_profiles) : std::move(imported);
+}
+
 Result<PreparedModel> prepare(const Import& import, const BuildOptions& options) {
   onnx::ImportOptions how;
   how.allow_links = options.allow_links;
-  RK_TRY(onnx::Imported imported, import(how));
+  RK_TRY(onnx::Imported imported, import_to_see_types(import, options, how));
   Profile profile;
   for (const auto& [name, wanted] : options.profiles) {
     const ValueId v = imported.graph.find(name);

@@ -73,6 +73,14 @@ void report_memory(const Plan& plan, CompileReport& report) {
   report.arena_lower_bound = arena_lower_bound(requests);
 }
 
+/// Bodies run where the plan that they belong to runs.
+void set_place(Plan& plan, const Target& target, std::string_view device) {
+  plan.target = target.name;
+  plan.isa = target.isa;
+  plan.devices = {std::string(device)};
+  for (Plan& body : plan.subplans) set_place(body, target, device);
+}
+
 }  // namespace
 
 Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptions& options) {
@@ -103,9 +111,7 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   RK_TRY(Plan plan, lower(std::move(graph), context, symbols));
   compiled.report.seconds_tuning = seconds_since(tuning);
 
-  plan.target = options.target.name;
-  plan.isa = options.target.isa;
-  plan.devices = {std::string(backend.device->name())};
+  set_place(plan, options.target, backend.device->name());
   for (const auto& [symbol, range] : options.profile)
     if (symbols.contains(symbol)) plan.profile.push_back({symbol, range});
   report_memory(plan, compiled.report);

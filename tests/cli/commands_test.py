@@ -116,6 +116,33 @@ class Commands(unittest.TestCase):
         self.refused(1, "no pass or tactic 'kernel' to disable; there are passes, kernels, fold-constants",
                      "build", self.model, "-o", self.folder / "x", "--disable", "kernel")
 
+    def test_kernels_switched_off_still_fill_parts(self):
+        """A concatenation's inputs are made in place, in strides: by the references too."""
+        model = self.folder / "parts.onnx"
+        save(model, [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Neg", ["x"], ["b"]),
+                     helper.make_node("Concat", ["x", "a", "b"], ["y"], axis=1)], {"x": ["N", 4]}, {"y": ["N", 12]})
+        self.run_program("compare", model, "--shape", "x=5x4", "--effort", "0")
+        engine = self.folder / "parts.engine"
+        self.run_program("build", model, "-o", engine, "--disable", "passes", "--disable", "kernels", "-q")
+        self.run_program("compare", model, engine, "--shape", "x=5x4")
+
+    def test_branches_that_only_running_tells(self):
+        def body(name, op):
+            return helper.make_graph([helper.make_node(op, ["x"], [name])], name, [],
+                                     [helper.make_tensor_value_info(name, FLOAT, ["N", 4])])
+        model, engine = self.folder / "branches.onnx", self.folder / "branches.engine"
+        save(model, [helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+                     helper.make_node("Greater", ["sum", "zero"], ["positive"]),
+                     helper.make_node("If", ["positive"], ["y"], then_branch=body("same", "Identity"),
+                                      else_branch=body("negative", "Neg"))],
+             {"x": ["N", 4]}, {"y": ["N", 4]}, [numpy_helper.from_array(numpy.float32(0), "zero")])
+        self.run_program("build", model, "-o", engine, "-q", "--effort", "0")
+        for sign in (1, -1):
+            x = sign * numpy.arange(8, dtype=numpy.float32).reshape(2, 4)
+            numpy.save(self.folder / "x.npy", x)
+            self.run_program("run", engine, "--input", f"x={self.folder / 'x.npy'}", "--output-dir", self.folder / "out")
+            numpy.testing.assert_array_equal(numpy.load(self.folder / "out" / "y.npy"), abs(x))
+
     def test_bench(self):
         result = self.folder / "bench.json"
         text = self.run_program("bench", self.engine, "--duration", "0.05", "--warmup", "0", "--iterations", "20",

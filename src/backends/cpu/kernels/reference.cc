@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "backends/cpu/host_kernels.h"
+#include "backends/cpu/kernels/strided_copy.h"
 #include "backends/cpu/loop_nest.h"
 #include "math/all.h"
 #include "math/elementwise_reference.h"
@@ -78,10 +79,21 @@ Result<std::shared_ptr<const Reference>> find_reference(std::string_view name, s
 /// Evaluates into tensors of its own and copies: a reference may allocate.
 class ReferenceLaunch final : public Launch {
  public:
-  ReferenceLaunch(std::shared_ptr<const Reference> op, const LaunchShapes& shapes)
-      : op_(std::move(op)),
-        inputs_(shapes.inputs.begin(), shapes.inputs.end()),
-        outputs_(shapes.outputs.begin(), shapes.outputs.end()) {}
+  static Result<std::unique_ptr<Launch>> make(std::shared_ptr<const Reference> op,
+                                              const LaunchShapes& shapes) {
+    auto launch = std::make_unique<ReferenceLaunch>();
+    launch->op_ = std::move(op);
+    launch->inputs_.assign(shapes.inputs.begin(), shapes.inputs.end());
+    launch->outputs_.assign(shapes.outputs.begin(), shapes.outputs.end());
+    launch->copies_.resize(launch->outputs_.size());
+    for (size_t o = 0; o < launch->outputs_.size(); ++o) {
+      const ArgShape& out = launch->outputs_[o];
+      if (!out.present || is_contiguous(out)) continue;
+      RK_TRY(launch->copies_[o], StridedCopy::make(out.dims, contiguous_strides(out.dims), out.strides,
+                                                   bits_of(out.dtype) / 8, shapes.threads));
+    }
+    return std::unique_ptr<Launch>(std::move(launch));
+  }
 
   Status run(Stream&, const void* const* inputs, void* const* outputs, void*) override {
     Tensors in;
@@ -100,7 +112,11 @@ class ReferenceLaunch final : public Launch {
         return Status::error(Code::internal,
                              "the reference made " + result.type().to_string() + ", expected " +
                                  TensorType{outputs_[o].dtype, to_shape(outputs_[o].dims)}.to_string());
-      if (result.bytes() > 0) std::memcpy(outputs[o], result.raw(), size_t(result.bytes()));
+      if (copies_[o]) {
+        copies_[o]->run(result.raw(), outputs[o]);
+      } else if (result.bytes() > 0) {
+        std::memcpy(outputs[o], result.raw(), size_t(result.bytes()));
+      }
     }
     return {};
   }
@@ -108,6 +124,7 @@ class ReferenceLaunch final : public Launch {
  private:
   std::shared_ptr<const Reference> op_;
   std::vector<ArgShape> inputs_, outputs_;
+  std::vector<std::optional<StridedCopy>> copies_;  // to outputs that are parts of something larger
 };
 
 class ReferenceKernel final : public Kernel {
@@ -122,12 +139,9 @@ class ReferenceKernel final : public Kernel {
         return Status::error(Code::invalid_argument, "a reference kernel got a strided input");
       types.push_back(in.present ? TensorType{in.dtype, to_shape(in.dims)} : absent_type());
     }
-    for (const ArgShape& out : shapes.outputs)
-      if (out.present && !is_contiguous(out))
-        return Status::error(Code::invalid_argument, "a reference kernel got a strided output");
     RK_TRY(auto op, with_sizes(shapes.scalars));
     RK_CHECK(op->infer(types).status());
-    return std::unique_ptr<Launch>(std::make_unique<ReferenceLaunch>(std::move(op), shapes));
+    return ReferenceLaunch::make(std::move(op), shapes);
   }
   bool makes_outputs() const override { return params_.makes_outputs; }
   Result<Tensors> make_outputs(std::span<const Tensor> inputs,

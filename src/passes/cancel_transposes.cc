@@ -117,7 +117,9 @@ class TransposeMover {
     // Moves never add transposes, but two could pass one back and forth; a bound that real graphs stay far
     // below ends that.
     const int most_changes = 16 * int(graph_.node_count()) + 64;
-    for (bool again = true; again && context_.budget > 0;) {
+    // Those that only move ones become reshapes in the end: until then they still meet their inverses.
+    for (bool again = true; (again || !as_reshapes_) && context_.budget > 0;) {
+      as_reshapes_ = !again;
       again = false;
       for (NodeId n = graph_.first(); n != NodeId::none; n = graph_.next(n)) {
         RK_TRY(bool changed, simplify(n));
@@ -132,7 +134,8 @@ class TransposeMover {
   }
 
  private:
-  /// Two transposes become one, one that moves nothing is its input, one that only moves ones is a reshape.
+  /// Two transposes become one, one that moves nothing is its input, one that only moves ones is, in the end,
+  /// a reshape.
   Result<bool> simplify(NodeId n) {
     const Node& node = graph_[n];
     const auto* t = node.op.as<ops::Transpose>();
@@ -148,7 +151,7 @@ class TransposeMover {
     ValueId now = x;
     if (is_identity(p)) {
       // Stands for its input.
-    } else if (only_moves_ones(p, graph_[x].type.shape)) {
+    } else if (as_reshapes_ && only_moves_ones(p, graph_[x].type.shape)) {
       RK_TRY(now, patch.add1(ops::Reshape{graph_[node.outputs[0]].type.shape}, {x}));
     } else if (before) {
       RK_TRY(now, patch.add1(ops::Transpose{p}, {x}));
@@ -231,6 +234,7 @@ class TransposeMover {
   Graph& graph_;
   PassContext& context_;
   int changes_ = 0;
+  bool as_reshapes_ = false;
 };
 
 /// matmul(a, transpose(b)) with the last two dims swapped reads b the other way round instead.

@@ -1,6 +1,6 @@
 // fuse: which nodes become one kernel. Looks only at op kinds: a contraction or a reduction takes the
-// elementwise ops after it (a reduction also those before it); what is left of elementwise ops joins among
-// itself.
+// elementwise ops after it, a reduction then those before it that no contraction took; what is left of
+// elementwise ops joins among itself.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <set>
@@ -31,9 +31,11 @@ class Fusion {
   Result<int> run() {
     std::vector<NodeId> order = graph_.order();
     for (size_t i = 0; i < order.size(); ++i) position_[order[i]] = i;
-    // Backwards, so that of two convolutions that meet in an addition the later one takes it.
-    for (auto n = order.rbegin(); n != order.rend(); ++n)
-      if (is_anchor(graph_[*n]) && !taken_.contains(*n)) plan_group(*n);
+    // Contractions first: their results are still in registers, so what follows them there reads nothing
+    // twice. Backwards, so that of two convolutions that meet in an addition the later one takes it.
+    for (const OpKind kind : {OpKind::contraction, OpKind::reduction})
+      for (auto n = order.rbegin(); n != order.rend(); ++n)
+        if (graph_[*n].op.kind() == kind && is_anchor(graph_[*n]) && !taken_.contains(*n)) plan_group(*n);
     for (NodeId n : order)
       if (is_elementwise(graph_[n]) && !taken_.contains(n)) plan_group(n);
     return make_regions();

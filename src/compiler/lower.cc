@@ -23,6 +23,7 @@ class Lowering {
   Result<Plan> run() {
     RK_TRY(nodes_, choose_kernels(graph_, context_));
     storage_ = StorageMap::assign(graph_, nodes_);
+    report_kernels();
     input_symbols_ = symbols_;
     find_last_uses();
     RK_CHECK(add_bindings());
@@ -34,6 +35,16 @@ class Lowering {
   }
 
  private:
+  /// What there is to say about the nodes that became steps.
+  void report_kernels() {
+    for (NodeId n = graph_.first(); n != NodeId::none; n = graph_.next(n)) {
+      const LoweredNode& lowered = nodes_.at(n);
+      if (lowered.role != Role::kernel) continue;
+      context_.regions.push_back({lowered.label, graph_[n].origin, lowered.choice});
+      context_.regions.back().choice.kernel.inputs.clear();  // the report keeps no weights
+    }
+  }
+
   // ---- life spans, in nodes: the last node that touches any value stored in a root
   void find_last_uses() {
     uint32_t position = 0;
@@ -141,7 +152,6 @@ class Lowering {
     const LoweredNode& lowered = nodes_.at(n);
     switch (lowered.role) {
       case Role::view:
-      case Role::slice:
         break;
       case Role::concat:
         RK_CHECK(add_concat(n));
@@ -254,22 +264,11 @@ class Lowering {
 
   Status add_concat(NodeId n) {
     const Node& node = graph_[n];
-    const TensorType& out = graph_[node.outputs[0]].type;
-    const auto axis = size_t(*normalize_axis(node.op.as<ops::Concat>()->axis, out.rank()));
-    const Storage whole = storage_.of(node.outputs[0]);
-    const std::vector<Dim> strides = whole.strides.empty() ? symbolic_strides(out.shape) : whole.strides;
-    std::vector<Dim> starts(node.inputs.size());
-    Dim at = 0;
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      starts[i] = at;
-      at = at + graph_[node.inputs[i]].type.shape[axis];
-    }
-    shared_.insert(buffer_for(whole.root));
+    const uint32_t buffer = buffer_for(storage_.of(node.outputs[0]).root);
+    shared_.insert(buffer);
     for (size_t i : storage_.copied_inputs(n)) {
-      const TensorType& type = graph_[node.inputs[i]].type;
-      const Dim offset = whole.offset + starts[i] * strides[axis] * Dim(bits_of(type.dtype) / 8);
-      const uint32_t part = add_view(buffer_for(whole.root), type, offset,
-                                     is_outermost(out.shape, axis) ? std::vector<Dim>{} : strides);
+      const Storage at = storage_.part_of(graph_, n, i);
+      const uint32_t part = add_view(buffer, graph_[node.inputs[i]].type, at.offset, at.strides);
       RK_CHECK(add_copy(node.inputs[i], part, node.origin));
     }
     return {};

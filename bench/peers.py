@@ -129,7 +129,7 @@ def fresh(network, feed, options, failures):
     entry = {"network": network.name}
     for rival in ("rekindle", "onnxruntime"):
         measured = []
-        for _ in range(5):
+        for _ in range(3):
             done = subprocess.run([sys.executable, fresh_process.__file__, rival, network.name, str(engine)], text=True,
                                   capture_output=True)
             if done.returncode != 0:
@@ -169,6 +169,8 @@ def main():
             "settings": {"rounds": options.rounds, "seconds a turn": options.seconds, "effort": options.effort},
             "results": [], "processes": [], "failures": []}
     data["host"] = data["device"]["cpu"]
+    name = f"{data['date']}-{device.short_name(data['device'])}-{'quick' if options.quick else 'peers'}.json"
+    path = options.output or ROOT / ("build/bench" if options.quick else "bench/results") / name
     for network in chosen:
         feed = network.feed()
         for mode in options.modes:
@@ -179,9 +181,7 @@ def main():
         if not options.no_processes:
             if entry := fresh(network, feed, options, data["failures"]):
                 data["processes"].append(entry)
-    name = f"{data['date']}-{device.short_name(data['device'])}-{'quick' if options.quick else 'peers'}.json"
-    path = options.output or ROOT / ("build/bench" if options.quick else "bench/results") / name
-    write(data, path)
+        write(data, path)  # an interrupted run keeps what it has
     print(f"\n{table.overview(data)}wrote {path} and {path.with_suffix('.md').name}")
     for failure in data["failures"]:
         print(f"peers: {failure['network']}, {failure['mode']}, {failure['rival']}: {failure['reason']}", file=sys.stderr)

@@ -7,7 +7,7 @@ namespace rekindle::ops {
 
 namespace {
 
-/// The shape that the indices count in.
+/// The shape that the indices count in: N, C, spatial….
 Result<Shape> pooled_from(const MaxUnpool& op, const TensorType& x) {
   RK_CHECK(check_spatial_rank(op.name, x));
   const size_t rank = size_t(x.rank()) - 2;
@@ -15,10 +15,10 @@ Result<Shape> pooled_from(const MaxUnpool& op, const TensorType& x) {
     return op_error(op.name, "the kernel has " + std::to_string(op.kernel.size()) + " sizes, expected " +
                                  std::to_string(rank));
   RK_TRY(const Window window, make_window({op.name, op.strides, {}, op.pads}, to_shape(op.kernel)));
-  Shape shape{x.shape[0], x.shape[1]};
+  Shape shape{x.shape[0], x.shape[size_t(channel_axis(op.layout, x.rank()))]};
+  const Shape spatial = spatial_dims(x, op.layout);
   for (size_t i = 0; i < rank; ++i) {
-    const Dim size =
-        (x.shape[i + 2] - 1) * window.strides[i] + op.kernel[i] - window.begin[i] - window.end[i];
+    const Dim size = (spatial[i] - 1) * window.strides[i] + op.kernel[i] - window.begin[i] - window.end[i];
     if (auto known = size.as_int(); known && *known < 0)
       return op_error(op.name, "spatial axis " + std::to_string(i) + " would have size " +
                                    std::to_string(*known) + ", expected at least 0");
@@ -50,10 +50,16 @@ Result<Types> MaxUnpool::infer(std::span<const TensorType> in) const {
     shape.clear();  // each its own: one unknown repeated would say that the sizes are equal
     while (int64_t(shape.size()) < length) shape.push_back(Dim::unknown());
   }
-  return Types{{in[0].dtype, std::move(shape)}};
+  return Types{{in[0].dtype, with_layout(layout, shape)}};
 }
 
 Result<Tensors> MaxUnpool::evaluate(std::span<const Tensor> in) const {
+  if (layout == Layout::nhwc) {
+    RK_TRY(const Types checked, infer_tensors(*this, in));
+    Tensors args(in.begin(), in.end());
+    RK_TRY(args[1], to_nchw(in[1]));
+    return in_nchw(*this, args);
+  }
   RK_TRY(const Types types, infer_tensors(*this, in));
   RK_TRY(const Shape counted_in, pooled_from(*this, in[0].type()));
   RK_TRY(const Dims inner, concrete(name, counted_in, "output size"));

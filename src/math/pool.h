@@ -62,13 +62,16 @@ struct LpPool {
 
 /// (x, indices, output_shape?) Puts each x where max_pool's indices say, zeros elsewhere. The indices count
 /// in the shape (in - 1)*stride + kernel - pads; a larger output_shape (all dims, i64) surrounds that with
-/// zeros at the end.
+/// zeros at the end. With nhwc, x, the indices and y have channels last, but the indices still count in N, C,
+/// spatial… order and output_shape has that order.
 struct MaxUnpool {
   std::vector<int64_t> kernel = {}, strides = {}, pads = {};
+  Layout layout = Layout::nchw;
   static constexpr auto name = "max_unpool";
   static constexpr auto kind = OpKind::opaque;
-  static constexpr auto fields = rekindle::fields("kernel", &MaxUnpool::kernel, "strides",
-                                                  &MaxUnpool::strides, "pads", &MaxUnpool::pads);
+  static constexpr auto fields =
+      rekindle::fields("kernel", &MaxUnpool::kernel, "strides", &MaxUnpool::strides, "pads", &MaxUnpool::pads,
+                       "layout", &MaxUnpool::layout);
   Result<Types> infer(std::span<const TensorType>) const;
   Result<Tensors> evaluate(std::span<const Tensor>) const;
 };

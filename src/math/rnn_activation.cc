@@ -72,7 +72,7 @@ Result<std::vector<RnnActivation>> rnn_activations(std::string_view op, std::vec
       return op_error(op,
                       "the activation \"" + name.substr(0, 40) + "\" is not known, expected one of " + all);
     }
-    RnnActivation a{known->function, known->alpha, known->beta};
+    RnnActivation a{known->name, known->function, known->alpha, known->beta};
     if (known->takes_alpha && next_alpha < alphas.size()) a.alpha = alphas[next_alpha++];
     if (known->takes_beta && next_beta < betas.size()) a.beta = betas[next_beta++];
     result.push_back(a);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -9,6 +10,7 @@
 namespace rekindle {
 
 struct RnnActivation {
+  std::string_view name;  // in small letters
   double (*function)(double x, double alpha, double beta) = nullptr;
   double alpha = 0, beta = 0;
   double operator()(double x) const { return function(x, alpha, beta); }

@@ -38,7 +38,8 @@ template <class T> bool set_layout(const Op& op, std::optional<Op>& with) {
 std::optional<Op> in_nhwc(const Op& op) {
   std::optional<Op> with;
   if (set_layout<ops::Conv>(op, with) || set_layout<ops::ConvTranspose>(op, with) ||
-      set_layout<ops::MaxPool>(op, with) || set_layout<ops::AveragePool>(op, with))
+      set_layout<ops::MaxPool>(op, with) || set_layout<ops::AveragePool>(op, with) ||
+      set_layout<ops::MaxUnpool>(op, with))
     return with;
   return std::nullopt;
 }
@@ -52,6 +53,9 @@ Result<bool> convert(Graph& graph, NodeId id) {
   Patch patch(graph);
   std::vector<ValueId> inputs = node.inputs;
   RK_TRY(inputs[0], patch.add1(ops::Transpose{channels_last(rank)}, {inputs[0]}));
+  if (node.op.is<ops::MaxUnpool>()) {  // so that the indices' transposes meet those of the pool
+    RK_TRY(inputs[1], patch.add1(ops::Transpose{channels_last(rank)}, {inputs[1]}));
+  }
   RK_TRY(auto outputs, patch.add(*with, inputs));
   for (size_t i = 0; i < outputs.size(); ++i) {
     RK_TRY(ValueId back, patch.add1(ops::Transpose{channels_first(rank)}, {outputs[i]}));

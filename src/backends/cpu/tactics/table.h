@@ -14,6 +14,7 @@ const Tactic& depthwise_tactic();
 const Tactic& conv_tactic();
 const Tactic& winograd_tactic();
 const Tactic& pool_tactic();
+const Tactic& max_unpool_tactic();
 const Tactic& gemm_tactic();
 const Tactic& pointwise_tactic();
 const Tactic& copy_tactic();
@@ -26,6 +27,9 @@ const Tactic& gather_tactic();
 const Tactic& resize_tactic();
 const Tactic& cast_tactic();
 const Tactic& arg_reduce_tactic();
+const Tactic& integer_tactic();
+const Tactic& indexed_tactic();
+const Tactic& recurrent_tactic();
 const Tactic& reference_tactic();
 
 }  // namespace rekindle::cpu

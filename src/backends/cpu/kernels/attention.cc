@@ -10,6 +10,7 @@
 #include "backends/cpu/isa/kernels.h"
 #include "backends/cpu/isa/rows.h"
 #include "backends/cpu/loop_nest.h"
+#include "backends/cpu/panels.h"
 #include "backends/cpu/workers.h"
 
 namespace rekindle::cpu {
@@ -18,9 +19,11 @@ Result<std::shared_ptr<const Kernel>> make_attention(std::string_view params, Is
 
 namespace {
 
-constexpr int64_t kQueries = 64, kKeys = 64;  // of a block; whole vectors at every level
-constexpr int64_t kWorkGrain = 65536;         // the least multiplications worth a thread
-constexpr int64_t kFar = int64_t(1) << 48;    // beyond every tensor
+constexpr int64_t kQueries = 256, kKeys = 256;  // of a block: its keys are turned once for all its queries
+constexpr int64_t kRows = 64;                   // queries whose scores are in memory at once
+constexpr int64_t kMostVector = 16;
+constexpr int64_t kWorkGrain = 65536;       // the least multiplications worth a thread
+constexpr int64_t kFar = int64_t(1) << 48;  // beyond every tensor
 
 Status bad(const std::string& what) { return Status::error(Code::invalid_argument, what); }
 
@@ -39,10 +42,15 @@ struct AttentionPlan {
   float scale = 1;
   int workers = 1;
   int64_t blocks() const { return (queries + kQueries - 1) / kQueries; }
-  /// Transposed keys, scores, sums, packed values, a row of mask, the softmax so far.
+  // The largest blocks that occur, keys in whole vectors at every level.
+  int64_t key_block() const { return std::min(kKeys, (keys + kMostVector - 1) / kMostVector * kMostVector); }
+  int64_t query_block() const { return std::min(kQueries, queries); }
+  /// Transposed keys (or queries and what they score), scores, sums, packed values, a row of mask, the
+  /// softmax so far.
+  int64_t key_floats() const { return std::max(depth * key_block(), (depth + key_block()) * kMostVector); }
   int64_t scratch_floats() const {
-    return depth * kKeys + kQueries * kKeys + kQueries * padded_width + (packs_v ? kKeys * padded_width : 0) +
-           kKeys + 2 * kQueries;
+    return key_floats() + kRows * key_block() + query_block() * padded_width +
+           (packs_v ? key_block() * padded_width : 0) + key_block() + 2 * query_block();
   }
 };
 
@@ -96,39 +104,51 @@ class AttentionLaunch final : public Launch {
   Scratch divide(float* memory) const {
     Scratch s{};
     const auto take = [&](int64_t n) { return memory += n, memory - n; };
-    s.keys = take(plan_.depth * kKeys);
-    s.scores = take(kQueries * kKeys);
-    s.sums = take(kQueries * plan_.padded_width);
-    if (plan_.packs_v) s.values = take(kKeys * plan_.padded_width);
-    s.mask = take(kKeys);
-    s.largest = take(kQueries);
-    s.total = take(kQueries);
+    s.keys = take(plan_.key_floats());
+    s.scores = take(kRows * plan_.key_block());
+    s.sums = take(plan_.query_block() * plan_.padded_width);
+    if (plan_.packs_v) s.values = take(plan_.key_block() * plan_.padded_width);
+    s.mask = take(plan_.key_block());
+    s.largest = take(plan_.query_block());
+    s.total = take(plan_.query_block());
     return s;
   }
 
+  /// Some queries of one item, with all keys they see.
   void attend(const LoopPosition& at, const void* const* inputs, void* const* outputs, int64_t first,
               float* memory) const {
     const AttentionPlan& p = plan_;
     const Scratch s = divide(memory);
-    const int64_t m = std::min(kQueries, p.queries - first);
+    const int64_t m = std::min(kQueries, p.queries - first), step = p.key_block();
     const float* const q = static_cast<const float*>(inputs[0]) + at.offset(1) + first * p.q.row;
     const float* const k = static_cast<const float*>(inputs[1]) + at.offset(2);
     const float* const v = static_cast<const float*>(inputs[2]) + at.offset(3);
-    const float *query_rows[kQueries], *score_rows[kQueries];
-    for (int64_t i = 0; i < m; ++i) query_rows[i] = q + i * p.q.row, score_rows[i] = s.scores + i * kKeys;
+    const float *query_rows[kQueries], *score_rows[kRows];
+    for (int64_t i = 0; i < m; ++i) query_rows[i] = q + i * p.q.row;
+    for (int64_t i = 0; i < kRows; ++i) score_rows[i] = s.scores + i * step;
     std::fill_n(s.sums, m * p.padded_width, 0.0f);
     std::fill_n(s.largest, m, -INFINITY);
     std::fill_n(s.total, m, 0.0f);
+    const bool are_few = m <= tiles_.width && p.k.column == 1;
     const int64_t seen = p.causal ? std::clamp<int64_t>(first + m + p.causal_offset, 0, p.keys) : p.keys;
-    for (int64_t j = 0; j < seen; j += kKeys) {
-      const int64_t n = std::min(kKeys, p.keys - j);
-      transpose_keys(k + j * p.k.row, n, s.keys);
-      multiply(tiles_, query_rows, m, p.depth, s.keys, kKeys, s.scores, kKeys, n, false);
-      for (int64_t i = 0; i < m; ++i) weigh(at, inputs, first + i, j, n, i, s);
+    for (int64_t j = 0; j < seen; j += step) {
+      const int64_t n = std::min(step, p.keys - j);
+      if (are_few)
+        score_few(query_rows, m, k + j * p.k.row, n, s);
+      else
+        transpose_keys(k + j * p.k.row, n, s.keys);
       const float* values = v + j * p.v.row;
-      int64_t step = p.v.row;
-      if (p.packs_v) values = pack_values(values, n, s.values), step = p.padded_width;
-      multiply(tiles_, score_rows, m, n, values, step, s.sums, p.padded_width, p.width, true);
+      const int64_t value_step = p.packs_v ? p.padded_width : p.v.row;
+      if (p.packs_v) values = pack_values(values, n, s.values);
+      for (int64_t row = 0; row < m; row += kRows) {
+        const int64_t count = std::min(kRows, m - row);
+        if (!are_few)
+          multiply(tiles_, query_rows + row, count, p.depth, s.keys, step, s.scores, step, n, false);
+        for (int64_t i = row; i < row + count; ++i)
+          weigh(at, inputs, first + i, j, n, i, s.scores + (i - row) * step, s);
+        multiply(tiles_, score_rows, count, n, values, value_step, s.sums + row * p.padded_width,
+                 p.padded_width, p.width, true);
+      }
     }
     float* const y = static_cast<float*>(outputs[0]) + at.offset(0) + first * p.y.row;
     for (int64_t i = 0; i < m; ++i)  // a query that sees nothing gives zeros
@@ -138,10 +158,29 @@ class AttentionLaunch final : public Launch {
 
   /// to[d][j] = k[j][d]; columns past n are zeros.
   void transpose_keys(const float* k, int64_t n, float* to) const {
-    for (int64_t d = 0; d < plan_.depth; ++d) {
-      for (int64_t j = 0; j < n; ++j) to[d * kKeys + j] = k[j * plan_.k.row + d * plan_.k.column];
-      std::fill_n(to + d * kKeys + n, kKeys - n, 0.0f);
+    const int64_t step = plan_.key_block();
+    if (plan_.k.column == 1) {
+      transpose_floats(k, plan_.k.row, n, plan_.depth, to, step);
+    } else {
+      for (int64_t d = 0; d < plan_.depth; ++d)
+        for (int64_t j = 0; j < n; ++j) to[d * step + j] = k[j * plan_.k.row + d * plan_.k.column];
     }
+    const int64_t whole = (n + kMostVector - 1) / kMostVector * kMostVector;
+    for (int64_t d = 0; d < plan_.depth && n < whole; ++d)
+      std::fill(to + d * step + n, to + d * step + whole, 0.0f);
+  }
+  /// Scores of no more queries than a vector has lanes: keys are the rows of the product, which then need not
+  /// be turned; the few results are.
+  void score_few(const float* const* queries, int64_t m, const float* k, int64_t n, const Scratch& s) const {
+    const int64_t lanes = tiles_.width, depth = plan_.depth;
+    float *const turned = s.keys, *const scores = s.keys + depth * kMostVector;
+    for (int64_t d = 0; d < depth; ++d)
+      for (int64_t i = 0; i < lanes; ++i) turned[d * lanes + i] = i < m ? queries[i][d] : 0.0f;
+    const float* rows[kKeys];
+    for (int64_t j = 0; j < n; ++j) rows[j] = k + j * plan_.k.row;
+    multiply(tiles_, rows, n, depth, turned, lanes, scores, lanes, lanes, false);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) s.scores[i * plan_.key_block() + j] = scores[j * lanes + i];
   }
   const float* pack_values(const float* v, int64_t n, float* to) const {
     for (int64_t j = 0; j < n; ++j) {
@@ -151,12 +190,11 @@ class AttentionLaunch final : public Launch {
     return to;
   }
 
-  /// Row i of the scores of keys j … j+n-1 becomes weights; what is summed so far is brought to the new
-  /// largest score.
+  /// The scores of query i of the block with keys j … j+n-1 become weights; what is summed so far is brought
+  /// to the new largest score.
   void weigh(const LoopPosition& at, const void* const* inputs, int64_t query, int64_t j, int64_t n,
-             int64_t i, const Scratch& s) const {
+             int64_t i, float* row, const Scratch& s) const {
     const AttentionPlan& p = plan_;
-    float* const row = s.scores + i * kKeys;
     const int64_t seen = p.causal ? std::clamp<int64_t>(query + p.causal_offset + 1 - j, 0, n) : n;
     const float* mask = nullptr;
     int64_t mask_step = p.mask.column;
@@ -175,7 +213,9 @@ class AttentionLaunch final : public Launch {
     if (largest == -INFINITY) return std::fill_n(row, n, 0.0f), void();
     const float sum = seen == 0 ? 0 : lines_.exp_sum(row, seen, largest);
     std::fill_n(row + seen, n - seen, 0.0f);
-    if (largest != before) {
+    if (largest != before && before == -INFINITY) {
+      s.largest[i] = largest;  // nothing is summed yet
+    } else if (largest != before) {
       const float shrink = std::exp(before - largest);
       s.total[i] *= shrink;
       lines_.shift_scale(s.sums + i * p.padded_width, s.sums + i * p.padded_width, p.width, 0, shrink);

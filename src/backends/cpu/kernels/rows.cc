@@ -3,9 +3,11 @@
 #include "backends/cpu/kernels/rows.h"
 
 #include <cmath>
+#include <optional>
 
 #include "backends/cpu/host_kernels.h"
 #include "backends/cpu/isa/rows.h"
+#include "backends/cpu/kernels/softmax_columns.h"
 #include "backends/cpu/row_program.h"
 #include "backends/cpu/workers.h"
 
@@ -143,6 +145,7 @@ class RowsKernel final : public Kernel {
     RowsPlan plan;
     plan.head_inputs = head_inputs;
     plan.n = space.row_size(), plan.rows = space.rows();
+    if (const auto columns = as_columns(shapes)) return make_softmax_columns(*columns, isa_, shapes.threads);
     const std::span all(inputs);
     RK_TRY(plan.head, RowProgram::make_head(params_.head, all.first(head_inputs), space, isa_));
     RK_TRY(plan.tail, RowProgram::make_tail(params_.tail, all.subspan(head_inputs), outputs, space, isa_));
@@ -152,6 +155,23 @@ class RowsKernel final : public Kernel {
   }
 
  private:
+  /// A softmax alone, along an axis with others behind it.
+  std::optional<SoftmaxColumns> as_columns(const LaunchShapes& shapes) const {
+    const ArgShape &x = shapes.inputs[0], &y = shapes.outputs[0];
+    const bool is_softmax = params_.op == RowsOp::softmax || params_.op == RowsOp::log_softmax;
+    if (!is_softmax || params_.axes.size() != 1 || params_.groups > 0 || !params_.head.empty() ||
+        !params_.tail.empty() || shapes.inputs.size() != 1 || shapes.outputs.size() != 1)
+      return std::nullopt;
+    if (x.dtype != DType::f32 || y.dtype != DType::f32 || x.dims != y.dims || !is_contiguous(x) ||
+        !is_contiguous(y))
+      return std::nullopt;
+    const auto axis = y.dims.begin() + params_.axes[0];
+    SoftmaxColumns columns{count_of(Dims(y.dims.begin(), axis)), *axis,
+                           count_of(Dims(axis + 1, y.dims.end())), params_.op == RowsOp::log_softmax};
+    if (columns.inner < 8) return std::nullopt;
+    return columns;
+  }
+
   Status split_all(std::vector<ArgShape>& inputs, std::vector<ArgShape>& outputs, std::vector<int64_t>& axes,
                    size_t head_inputs) const {
     const size_t rank = outputs[0].dims.size();

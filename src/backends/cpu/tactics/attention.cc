@@ -13,6 +13,7 @@ namespace {
 class AttentionTactic final : public Tactic {
  public:
   std::string_view name() const override { return "cpu.attention"; }
+  int version() const override { return 2; }
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_TRY(const Node* node, only_node_as<ops::Attention>(region));
     for (size_t i = 0; i < 3; ++i) RK_CHECK(needs_f32(region, node->inputs[i]));

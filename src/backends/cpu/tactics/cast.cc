@@ -12,6 +12,7 @@ namespace {
 class CastTactic final : public Tactic {
  public:
   std::string_view name() const override { return "cpu.cast"; }
+  int version() const override { return 2; }
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_TRY(const Node* node, only_node_as<ops::Cast>(region));
     for (const DType t : {region.body[node->inputs[0]].type.dtype, node->op.as<ops::Cast>()->to})

@@ -152,6 +152,7 @@ Result<RowsRegion> as_rows(const Region& region) {
 class RowsTactic final : public Tactic {
  public:
   std::string_view name() const override { return "cpu.rows"; }
+  int version() const override { return 2; }
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_CHECK(as_rows(region).status());
     return Space();

@@ -24,6 +24,19 @@ TEST(RowsTactic, Softmax) {
     }
 }
 
+TEST(RowsTactic, SoftmaxOfManyColumns) {
+  const std::pair<Dims, int64_t> cases[] = {
+      {{3, 17, 8}, 1}, {{2, 5, 1033}, 1}, {{33, 2100}, 0}, {{2, 2, 3000, 9}, 2}, {{1, 4000, 16}, 1}};
+  for (const auto& [dims, axis] : cases) {
+    expect_like_reference("cpu.rows", ops::Softmax{axis}, {random_tensor(dims, 1, -9, 9)}, 1e-7, kRtol);
+    expect_like_reference("cpu.rows", ops::LogSoftmax{axis}, {random_tensor(dims, 2, -9, 9)}, kAtol, kRtol);
+  }
+  Tensor x = random_tensor({3, 16}, 3);
+  x.data<float>()[0] = NAN, x.data<float>()[17] = INFINITY, x.data<float>()[35] = -INFINITY;
+  for (const int64_t i : {4, 20, 36}) x.data<float>()[i] = -INFINITY;
+  expect_like_reference("cpu.rows", ops::Softmax{0}, {x}, 1e-7, kRtol);
+}
+
 TEST(RowsTactic, SoftmaxOfInfinitiesAndNaN) {
   const float inf = INFINITY;
   const Tensor x = Tensor::of<float>({4, 3}, {-inf, 0, 1, -inf, -inf, -inf, NAN, 0, 1, 1000, 1000, -1000});

@@ -23,6 +23,7 @@ Result<Values> convert_if(NodeReader& node, Builder& build) {
     return values;
   }
   RK_TRY(auto bodies, node.importer().import_bodies(node.scope(), node, {"then_branch", "else_branch"}));
+  RK_CHECK(node.importer().settle_ranks(node.scope(), node, bodies));
   Values inputs = {condition};
   inputs.insert(inputs.end(), bodies.captures.begin(), bodies.captures.end());
   auto outputs = build.finish(ops::If{.then_branch = bodies.graphs[0], .else_branch = bodies.graphs[1]},

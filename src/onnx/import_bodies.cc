@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "math/copy.h"
 #include "math/fail.h"
+#include "math/movement.h"
 #include "onnx/importer.h"
 #include "onnx/names.h"
 
@@ -76,6 +78,27 @@ void declare_captured(Scope& scope, const std::vector<std::pair<std::string_view
     }
     if (known) inner.build.set_contents(inner.names[name].value, *std::move(contents));
   }
+}
+
+/// Whether `to` is `from` without some of its dims.
+bool drops_axes(const Shape& from, const Shape& to) {
+  size_t next = 0;
+  for (const Dim& d : from)
+    if (next < to.size() && to[next] == d) ++next;
+  return next == to.size() && to.size() < from.size();
+}
+
+/// The input whose copy is a body's only value, or with `dropping`, the input that it drops axes of.
+ValueId passed_on(const Graph& body, bool dropping) {
+  if (body.outputs.size() != 1 || body.node_count() != 1) return ValueId::none;
+  const Node* node = body.producer(body.outputs[0]);
+  if (!node || node->inputs.size() != 1) return ValueId::none;
+  const ValueId from = node->inputs[0];
+  const bool fits = dropping ? node->op.is<ops::Reshape>() &&
+                                   drops_axes(body[from].type.shape, body[body.outputs[0]].type.shape)
+                             : node->op.is<ops::Copy>();
+  const bool is_input = std::find(body.inputs.begin(), body.inputs.end(), from) != body.inputs.end();
+  return fits && is_input ? from : ValueId::none;
 }
 
 }  // namespace
@@ -223,7 +246,24 @@ Result<Importer::Bodies> Importer::import_bodies(Scope& scope, NodeReader& node,
     for (const Status& problem : all) report(problem);
   }
   if (failed) return Status::error(Code::invalid_argument, "");
+  bodies.captured = std::move(captured);
   return bodies;
+}
+
+Status Importer::settle_ranks(Scope& scope, NodeReader& node, Bodies& bodies) {
+  if (bodies.graphs.size() != 2) return {};
+  for (const size_t kept : {0, 1}) {
+    const Graph &squeezed = *bodies.graphs[kept], &other = *bodies.graphs[1 - kept];
+    const ValueId from = passed_on(squeezed, true), same = passed_on(other, false);
+    if (from == ValueId::none || same == ValueId::none || squeezed[from].name != other[same].name) continue;
+    const std::string message =
+        node.where() + "only sizes for which it drops axes are supported: its value is " +
+        squeezed[squeezed.outputs[0]].type.to_string() + ", not " + other[same].type.to_string();
+    RK_TRY(bodies.graphs[1 - kept], failing_body(scope, bodies.graphs[kept], message, bodies.captured));
+    note(message);
+    return {};
+  }
+  return {};
 }
 
 Result<GraphRef> Importer::failing_body(Scope& scope, const GraphRef& other, const std::string& message,

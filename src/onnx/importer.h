@@ -53,8 +53,12 @@ class Importer {
   struct Bodies {
     std::vector<GraphRef> graphs;
     Values captures;
+    std::vector<std::pair<std::string_view, ValueId>> captured;  // with constants
   };
   Result<Bodies> import_bodies(Scope& scope, NodeReader& node, const std::vector<std::string_view>& names);
+  /// A value keeps its rank: where one branch drops axes of a value and the other passes it on, the other
+  /// becomes an error when it is taken. That is how PyTorch exports squeeze(axis).
+  Status settle_ranks(Scope& scope, NodeReader& node, Bodies& bodies);
   /// The nodes of a branch that is known to be taken, in place.
   Result<Values> inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph);
 

@@ -324,6 +324,27 @@ TEST(Import, ABranchRuledOutByShapesFailsWhenTaken) {
               HasSubstr("else_branch, node 0 (MatMul"));
 }
 
+TEST(Import, AnAxisDroppedWhereItsSizeAllowsIsAlwaysDropped) {
+  GraphWriter squeeze;
+  squeeze.output("b").node("Squeeze", {"x", "last"}, {"b"});
+  GraphWriter g;
+  g.input("x", "f32[N, 3, K]").output("y");
+  g.initializer("last", Tensor::of<int64_t>({1}, {2})).initializer("one", Tensor::of<int64_t>({1}, {1}));
+  g.node("Shape", {"x"}, {"s"}, {attr("start", 2)});
+  g.node("Equal", {"s", "one"}, {"c"});
+  g.node("If", {"c"}, {"y"},
+         {attr("then_branch", squeeze), attr("else_branch", branch("Identity", "x", "a"))});
+  const Import import(model_bytes(g));
+  ASSERT_TRUE(import.result.ok()) << import.error();
+  EXPECT_THAT(notes_of(import), HasSubstr("only sizes for which it drops axes are supported: its value is "
+                                          "f32[N, 3], not f32[N, 3, K]"));
+  const Tensors one = {Tensor(DType::f32, {2, 3, 1})}, two = {Tensor(DType::f32, {2, 3, 2})};
+  const auto made = interpret(import.result->graph, one);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  EXPECT_EQ((*made)[0].dims(), (Dims{2, 3}));
+  EXPECT_THAT(interpret(import.result->graph, two).status().to_string(), HasSubstr("drops axes"));
+}
+
 TEST(Import, BranchesOfDifferentRankAskForShapes) {
   GraphWriter flat;
   flat.output("b").node("Flatten", {"x"}, {"b"});

@@ -17,6 +17,8 @@ Result<std::shared_ptr<const Kernel>> make_reduce(std::string_view params, Isa i
 namespace {
 
 constexpr int64_t kElementGrain = 16384;  // the least elements worth a thread
+constexpr int64_t kFew = 8;               // so few elements make a bad row
+constexpr int64_t kLongRow = 8192;        // of results that are folded at once: two rows stay in L1 or L2
 constexpr int64_t kPartial = 64;  // rows folded before they join the total, which keeps sums of many exact
 
 Status bad(const std::string& what) { return Status::error(Code::invalid_argument, what); }
@@ -232,12 +234,21 @@ class ReduceKernel final : public Kernel {
     size_t inner = dims.size();  // one past the innermost axis of more than one element
     while (inner > 0 && dims[inner - 1] == 1) --inner;
     plan.rows_vanish = inner == 0 || folded[inner - 1];
-    size_t first_row = inner;  // the axes from here on make the rows that stay
-    if (!plan.rows_vanish)
-      while (first_row > 0 && !folded[first_row - 1]) --first_row;
     std::vector<size_t> kept, gone;
-    for (size_t a = 0; a < dims.size(); ++a) {
+    for (size_t a = 0; a < dims.size(); ++a)
       if (folded[a]) plan.count *= dims[a];
+    // Few elements, such as the two of a complex number, are folded for many results at once.
+    size_t last_kept = inner;
+    while (last_kept > 0 && folded[last_kept - 1]) --last_kept;
+    const bool are_few =
+        plan.rows_vanish && plan.count <= kFew && last_kept > 0 && dims[last_kept - 1] > kFew;
+    if (are_few) plan.rows_vanish = false, inner = last_kept;
+    size_t first_row = inner;  // the axes from here on make the rows that stay
+    for (int64_t row = 1; !plan.rows_vanish && first_row > 0 && !folded[first_row - 1]; --first_row) {
+      row *= dims[first_row - 1];
+      if (are_few && first_row < inner && row > kLongRow) break;
+    }
+    for (size_t a = 0; a < dims.size(); ++a) {
       if (!plan.rows_vanish && a >= first_row && !folded[a])
         space.row.push_back(a);
       else

@@ -200,6 +200,7 @@ Result<ReduceRegion> as_reduce(const Region& region) {
 class ReduceTactic final : public Tactic {
  public:
   std::string_view name() const override { return "cpu.reduce"; }
+  int version() const override { return 2; }
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_CHECK(as_reduce(region).status());
     return Space();

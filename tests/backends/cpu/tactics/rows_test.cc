@@ -96,6 +96,11 @@ TEST(ReduceTactic, FoldsAnyAxes) {
                                 1e-4, kRtol);
     }
   expect_like_reference("cpu.reduce", ops::Reduce{}, {Tensor::scalar(3.5f)});
+  for (const bool keepdims : {true, false})  // few elements for each of many results
+    for (const auto& [dims, axes] : std::vector<std::pair<Dims, std::vector<int64_t>>>{
+             {{3, 5, 33, 2}, {3}}, {{2, 33, 2, 3}, {2, 3}}, {{2, 9, 4}, {0, 2}}, {{300, 101, 3}, {2}}})
+      expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::sum, axes, keepdims},
+                            {random_tensor(dims, 12)}, 1e-5, kRtol);
   expect_like_reference("cpu.reduce", ops::Reduce{ops::ReduceOp::log_sum, {1}},
                         {random_tensor({3, 9}, 1, 1, 2)}, 1e-5, 1e-5);
 }
@@ -140,7 +145,7 @@ template <class T> void expect_surrounded(const std::string& tactic, const T& op
 }
 
 TEST(RowsTactic, HeadsAndTails) {
-  for (const Dims& dims : {Dims{5, 17}, Dims{2, 3, 64}, Dims{2, 5, 7, 13}, Dims{40, 300}}) {
+  for (const Dims& dims : {Dims{5, 17}, Dims{2, 3, 64}, Dims{2, 5, 7, 13}, Dims{40, 300}, Dims{3, 17, 2}}) {
     expect_surrounded("cpu.rows", ops::Softmax{}, dims);
     expect_surrounded("cpu.rows", ops::Softmax{0}, dims);
     expect_surrounded("cpu.rows", ops::LayerNorm{}, dims);

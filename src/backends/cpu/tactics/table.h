@@ -29,6 +29,7 @@ const Tactic& cast_tactic();
 const Tactic& arg_reduce_tactic();
 const Tactic& integer_tactic();
 const Tactic& indexed_tactic();
+const Tactic& quantize_tactic();
 const Tactic& recurrent_tactic();
 const Tactic& reference_tactic();
 

@@ -53,9 +53,7 @@ class UnpoolLaunch final : public Launch {
 
  private:
   /// Wraps around instead of overflowing; then it is outside every band.
-  static int64_t distance(int64_t index, int64_t start) {
-    return int64_t(uint64_t(index) - uint64_t(start));
-  }
+  static int64_t distance(int64_t index, int64_t start) { return int64_t(uint64_t(index) - uint64_t(start)); }
   Band band(int64_t b) const {
     return {p_.in * b / p_.bands, p_.in * (b + 1) / p_.bands, p_.out * b / p_.bands,
             p_.out * (b + 1) / p_.bands};

@@ -22,8 +22,16 @@ Tensors operands(const Dims& batch, int64_t queries, int64_t keys, int64_t depth
 
 TEST(AttentionTactic, AnySizes) {
   for (const Dims& batch : {Dims{}, Dims{2, 3}})
-    for (const auto& [queries, keys] :
-         {std::pair(1, 1), {1, 77}, {65, 3}, {67, 131}, {64, 128}, {0, 5}, {5, 0}, {4, 530}, {17, 300}, {259, 270}})
+    for (const auto& [queries, keys] : {std::pair(1, 1),
+                                        {1, 77},
+                                        {65, 3},
+                                        {67, 131},
+                                        {64, 128},
+                                        {0, 5},
+                                        {5, 0},
+                                        {4, 530},
+                                        {17, 300},
+                                        {259, 270}})
       for (const auto& [depth, width] : {std::pair(1, 1), {7, 5}, {32, 64}, {64, 33}})
         expect_like_reference("cpu.attention", ops::Attention{}, operands(batch, queries, keys, depth, width),
                               kAtol, kRtol);

@@ -92,6 +92,19 @@ graph @main (%x: f32[N, 4, 5, 6], %y: f32[N, 2, 3, 6]) {
                {"exp", "transpose", "exp"}, {{{"N", 1}}, {{"N", 3}}});
 }
 
+TEST(Storage, PadsTilesAndNearestNeighboursWriteIntoAConcatenation) {
+  expect_steps(R"(
+graph @main (%x: f32[N, 2, 3, 4], %y: f32[N, 2, 1, 4]) {
+  %e = exp(%x)
+  %r = resize(%e) {axes=[1, 2], scales=[2, 2], mode=nearest, coordinates=asymmetric, nearest_mode=floor}
+  %p = pad(%e) {pads=[0, 1, 3, 0, 0, 1, 0, 0]}
+  %t = tile(%y) {repeats=[1, 2, 6, 1]}
+  %z = concat(%r, %p, %t) {axis=3}
+  return %z
+})",
+               {"exp", "resize", "pad", "tile"}, {{{"N", 1}}, {{"N", 3}}});
+}
+
 TEST(Storage, SlicesOfOneValueAreViews) {
   expect_steps(R"(
 graph @main (%x: f32[N, 6]) {

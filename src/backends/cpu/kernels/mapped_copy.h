@@ -10,25 +10,34 @@ namespace rekindle::cpu {
 /// left alone.
 using AxisMap = std::vector<int64_t>;
 
-/// Contiguous input and output. Made for one set of sizes; run() neither allocates nor locks.
+/// Any strides. Made for one set of sizes; run() neither allocates nor locks.
 class MappedCopy {
  public:
-  static Result<MappedCopy> make(const Dims& in, const Dims& out, const std::vector<AxisMap>& maps,
-                                 int64_t element_bytes, int threads);
+  static Result<MappedCopy> make(const ArgShape& in, const ArgShape& out, const std::vector<AxisMap>& maps,
+                                 int threads);
   /// `fill` is one element; null for zeros.
   void run(const void* from, void* to, const void* fill) const;
 
  private:
-  /// A stretch of the innermost mapped axis: neighbours from neighbours.
-  struct Stretch {
-    int64_t to, from, n;  // from is -1 where it is filled
+  /// An axis outside the rows: where each of its positions comes from, in elements, and its step in the
+  /// output.
+  struct OuterAxis {
+    AxisMap from;
+    int64_t step = 0;
   };
+  /// A stretch of the rows' axis: neighbours from neighbours.
+  struct Stretch {
+    int64_t to, from, n;  // positions; from is -1 where it is filled
+  };
+  void add_row_axis(AxisMap map);
   void copy_row(const char* from, char* to, const char* fill) const;
+  void copy_stretch(const Stretch& s, const char* from, char* to) const;
 
-  std::vector<AxisMap> offsets_;  // of the outer axes, in elements
+  std::vector<OuterAxis> outer_;
   std::vector<Stretch> stretches_;
   AxisMap gathered_;  // instead, when stretches are short and runs are single elements
-  int64_t rows_ = 0, row_ = 0, run_ = 1, bytes_ = 1;
+  int64_t rows_ = 0, positions_ = 1, run_ = 1, bytes_ = 1;
+  int64_t from_step_ = 1, to_step_ = 1;  // elements from one position of a row to the next
   int workers_ = 1;
 };
 

@@ -37,7 +37,6 @@ Status check(const LaunchShapes& shapes, size_t least, size_t most) {
   if (x.dtype != y.dtype || bits_of(x.dtype) < 8 || x.dims.size() != y.dims.size())
     return bad("an input of " + std::string(to_string(x.dtype)) + to_string(x.dims) + " for an output of " +
                std::string(to_string(y.dtype)) + to_string(y.dims));
-  if (!is_contiguous(x) || !is_contiguous(y)) return bad("a strided tensor, expected a contiguous one");
   return {};
 }
 
@@ -89,8 +88,7 @@ class PadKernel final : public Kernel {
         maps[a][size_t(o)] = i < 0 ? -1 : first + i;
       }
     }
-    RK_TRY(MappedCopy copy,
-           MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
+    RK_TRY(MappedCopy copy, MappedCopy::make(shapes.inputs[0], shapes.outputs[0], maps, shapes.threads));
     return std::unique_ptr<Launch>(std::make_unique<MappedLaunch>(std::move(copy), has_fill));
   }
 
@@ -110,8 +108,7 @@ class TileKernel final : public Kernel {
         return bad(to_string(out) + " is no multiple of " + to_string(in));
       for (int64_t o = 0; o < out[a]; ++o) maps[a].push_back(o % in[a]);
     }
-    RK_TRY(MappedCopy copy,
-           MappedCopy::make(in, out, maps, bits_of(shapes.inputs[0].dtype) / 8, shapes.threads));
+    RK_TRY(MappedCopy copy, MappedCopy::make(shapes.inputs[0], shapes.outputs[0], maps, shapes.threads));
     return std::unique_ptr<Launch>(std::make_unique<MappedLaunch>(std::move(copy), false));
   }
 };

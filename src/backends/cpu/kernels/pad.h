@@ -5,7 +5,7 @@
 // axis, then the
 //            end of each axis, negative to crop.
 // cpu.tile   inputs: x. outputs: y, its dims multiples of x's.
-// Contiguous; any element type of whole bytes.
+// Any strides; any element type of whole bytes.
 #pragma once
 #include "base/encode.h"
 #include "math/movement.h"

@@ -108,8 +108,8 @@ class ResizeKernel final : public Kernel {
       return bad("resize takes 1 input and makes 1 output");
     const ArgShape &x = shapes.inputs[0], &y = shapes.outputs[0];
     const bool is_copy = params_.op.mode == ops::ResizeMode::nearest;
-    if (x.dtype != y.dtype || x.dims.size() != y.dims.size() || !is_contiguous(x) || !is_contiguous(y) ||
-        (is_copy ? bits_of(x.dtype) < 8 : x.dtype != DType::f32))
+    if (x.dtype != y.dtype || x.dims.size() != y.dims.size() ||
+        (is_copy ? bits_of(x.dtype) < 8 : x.dtype != DType::f32 || !is_contiguous(x) || !is_contiguous(y)))
       return bad("resize from " + std::string(to_string(x.dtype)) + to_string(x.dims) + " to " +
                  std::string(to_string(y.dtype)) + to_string(y.dims));
     RK_TRY(std::vector<ops::ResizedAxis> axes, resized_axes(x.dims, y.dims));
@@ -118,7 +118,7 @@ class ResizeKernel final : public Kernel {
       if (count_of(y.dims) > 0)
         for (const ops::ResizedAxis& a : axes)
           for (const ops::Tap& tap : make_taps(params_.op, a).taps) maps[size_t(a.axis)].push_back(tap.index);
-      RK_TRY(MappedCopy copy, MappedCopy::make(x.dims, y.dims, maps, bits_of(x.dtype) / 8, shapes.threads));
+      RK_TRY(MappedCopy copy, MappedCopy::make(x, y, maps, shapes.threads));
       return std::unique_ptr<Launch>(std::make_unique<NearestLaunch>(std::move(copy)));
     }
     const int64_t count = count_of(y.dims);

@@ -1,8 +1,8 @@
 // cpu.resize: samples on a finer or coarser grid.
 // SPDX-License-Identifier: Apache-2.0
 //
-// inputs: x; any element type of whole bytes for nearest neighbours, else f32. outputs: y. Contiguous. Sizes
-// are those of the outputs; a scale that is not given is their ratio.
+// inputs: x; any element type of whole bytes and any strides for nearest neighbours, else f32 and contiguous.
+// outputs: y, likewise. Sizes are those of the outputs; a scale that is not given is their ratio.
 #pragma once
 #include "math/resize.h"
 

@@ -79,6 +79,7 @@ class PadTactic final : public Tactic {
     kernel.image.name = "cpu.pad";
     kernel.image.params = to_bytes(PadParams{op.mode});
     kernel.scalars = op.pads;
+    kernel.strided_inputs = kernel.strided_output = true;
     RK_CHECK(add_inputs(region, *node, 2, kernel));
     return kernel;
   }
@@ -97,6 +98,7 @@ class TileTactic final : public Tactic {
     RK_TRY(const Node* node, only_node_as<ops::Tile>(region));
     BuiltKernel kernel;
     kernel.image.name = "cpu.tile";
+    kernel.strided_inputs = kernel.strided_output = true;
     RK_CHECK(add_inputs(region, *node, 1, kernel));
     return kernel;
   }

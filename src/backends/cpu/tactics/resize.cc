@@ -37,6 +37,7 @@ class ResizeTactic final : public Tactic {
     BuiltKernel kernel;
     kernel.image.name = "cpu.resize";
     kernel.image.params = to_bytes(params);
+    kernel.strided_inputs = kernel.strided_output = params.op.mode == ops::ResizeMode::nearest;
     RK_CHECK(add_inputs(region, *node, 1, kernel));
     return kernel;
   }

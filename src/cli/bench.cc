@@ -222,6 +222,9 @@ void add_bench(CLI::App& app, Command& chosen) {
   command->add_option("--effort", a->build.effort, "for models: 0 measures nothing, 5 everything")
       ->capture_default_str();
   command->add_option("--target", a->build.target, "for models: what to build for")->capture_default_str();
+  command->add_flag_callback(
+      "--no-fusion", [a] { a->build.disabled.emplace_back("fuse"); },
+      "for models: a kernel for each op, to see what fusion gains");
   command->add_flag("--steps", a->profile_steps, "time each kernel too, in runs of their own");
   command->add_option("--json", a->json, "write the numbers; - is stdout");
   command->add_flag("-q,--quiet", a->build.quiet, "no progress");

@@ -134,6 +134,9 @@ void add_build(CLI::App& app, Command& chosen) {
       ->add_option("--disable", a->disabled,
                    "a pass, or tactics by the beginning of their name; passes and kernels are all of them")
       ->take_all();
+  command->add_flag_callback(
+      "--no-fusion", [a] { a->disabled.emplace_back("fuse"); },
+      "a kernel for each op: the same kernels, to see what fusion gains");
   command->add_option("--limit", a->limit, "stop after so many rewrites, to find a wrong one");
   command->add_flag("--keep-ir", a->keep_ir,
                     "keep the graph in the engine, so that other machines can compile it again");

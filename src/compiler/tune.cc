@@ -119,33 +119,41 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
   return {};
 }
 
-Result<Choice> Tuner::choose(const Region& region) {
+Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures) {
   const std::string key = region.key();
-  auto known = done_.find(key);
-  if (known == done_.end()) {
-    Decision decision;
-    std::vector<Offer> offers = collect(region, decision.candidates);
-    if (options_.effort > 0 && offers.size() > 1)
-      RK_CHECK(measure_offers(region, key, offers, decision.candidates));
-    if (offers.empty()) {
-      std::string reasons;
-      for (const Candidate& c : decision.candidates) reasons += "\n  " + c.tactic + ": " + c.refusal;
-      return Status::error(Code::unsupported, "no kernel for " + region.label() + reasons);
-    }
-    // Ties go to the earlier tactic, so the choice depends on the times alone.
-    std::stable_sort(offers.begin(), offers.end(), [](const Offer& a, const Offer& b) {
-      return a.microseconds < b.microseconds && b.microseconds > 0;
-    });
-    std::vector<Candidate> tried;
-    for (const Offer& o : offers)
-      tried.push_back(
-          {std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
-    decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
-    decision.tactic = offers.front().tactic;
-    decision.config = offers.front().config;
-    known = done_.emplace(key, std::move(decision)).first;
+  const auto known = done_.find(key);
+  if (known != done_.end() && !(measures && known->second.candidates.front().is_predicted))
+    return &known->second;
+  Decision decision;
+  std::vector<Offer> offers = collect(region, decision.candidates);
+  if ((options_.effort > 0 && offers.size() > 1) || measures)
+    RK_CHECK(measure_offers(region, key, offers, decision.candidates));
+  if (offers.empty()) {
+    std::string reasons;
+    for (const Candidate& c : decision.candidates) reasons += "\n  " + c.tactic + ": " + c.refusal;
+    return Status::error(Code::unsupported, "no kernel for " + region.label() + reasons);
   }
-  const Decision& decision = known->second;
+  // Ties go to the earlier tactic, so the choice depends on the times alone.
+  std::stable_sort(offers.begin(), offers.end(), [](const Offer& a, const Offer& b) {
+    return a.microseconds < b.microseconds && b.microseconds > 0;
+  });
+  std::vector<Candidate> tried;
+  for (const Offer& o : offers)
+    tried.push_back({std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
+  decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
+  decision.tactic = offers.front().tactic;
+  decision.config = offers.front().config;
+  return &(done_[key] = std::move(decision));
+}
+
+Result<double> Tuner::microseconds(const Region& region) {
+  RK_TRY(const Decision* decision, decide(region, true));
+  return decision->candidates.front().microseconds;
+}
+
+Result<Choice> Tuner::choose(const Region& region) {
+  RK_TRY(const Decision* decided, decide(region, false));
+  const Decision& decision = *decided;
   Choice choice;
   RK_TRY(choice.kernel, decision.tactic->build(region, decision.config, target_));
   choice.kernel.image.tactic = decision.tactic->name();

@@ -59,6 +59,8 @@ class Tuner {
   ~Tuner();
   /// Unsupported when every tactic refuses, with all their reasons. Equal regions are tuned once.
   Result<Choice> choose(const Region&);
+  /// Measured also when there is nothing to choose from.
+  Result<double> microseconds(const Region&);
 
  private:
   struct Offer;
@@ -67,6 +69,7 @@ class Tuner {
     Config config;
     std::vector<Candidate> candidates;  // the winner first
   };
+  Result<const Decision*> decide(const Region&, bool measures);
   std::vector<Offer> collect(const Region&, std::vector<Candidate>& candidates) const;
   Status measure_offers(const Region&, const std::string& key, std::vector<Offer>&, std::vector<Candidate>&);
   std::shared_ptr<Device> device_;

@@ -13,6 +13,7 @@
 #include "math/softmax.h"
 #include "passes/passes.h"
 #include "passes/permutation.h"
+#include "passes/reshape_runs.h"
 
 namespace rekindle::passes {
 
@@ -198,9 +199,40 @@ class TransposeMover {
     });
   }
 
+  /// A reshape that splits and joins dims which the transpose left side by side does so before it as well.
+  Result<bool> move_past_reshape(NodeId n) {
+    const Node& node = graph_[n];
+    const ValueId v = node.inputs[0];
+    const ops::Transpose* t = transpose_of(graph_, v);
+    if (!t || node.inputs.size() != 1 || graph_.use_count(v) != 1) return false;
+    const Shape& after = graph_[node.outputs[0]].type.shape;
+    auto runs = reshape_runs(graph_[v].type.shape, after);
+    if (!runs) return false;
+    for (const ReshapeRun& run : *runs)
+      for (size_t i = 1; i < run.from_count; ++i)
+        if (t->perm[run.from + i] != t->perm[run.from] + int64_t(i)) return false;
+    std::sort(runs->begin(), runs->end(),
+              [&](const ReshapeRun& a, const ReshapeRun& b) { return t->perm[a.from] < t->perm[b.from]; });
+    Shape shape;
+    Permutation perm(after.size());
+    for (const ReshapeRun& run : *runs)
+      for (size_t i = run.to; i < run.to + run.to_count; ++i) {
+        perm[i] = int64_t(shape.size());
+        shape.push_back(after[i]);
+      }
+    Patch patch(graph_);
+    RK_TRY(ValueId now, patch.add1(ops::Reshape{shape}, {graph_.producer(v)->inputs[0]}));
+    if (!is_identity(perm)) {
+      RK_TRY(now, patch.add1(ops::Transpose{perm}, {now}));
+    }
+    patch.replace(node.outputs[0], now);
+    return graph_.apply(patch).ok();
+  }
+
   Result<bool> move_past(NodeId n) {
     const Node& node = graph_[n];
     if (node.outputs.size() != 1) return false;
+    if (node.op.is<ops::Reshape>()) return move_past_reshape(n);
     const ops::Transpose* first = nullptr;
     for (ValueId v : node.inputs)
       if (!first) first = transpose_of(graph_, v);

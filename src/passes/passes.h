@@ -12,10 +12,12 @@ Result<int> fold_batch_norm(
     Graph&, PassContext&);  // batch_norm and per-channel scale/shift into the convolution or matmul before
 Result<int> recognize_norms(Graph&, PassContext&);  // layer and RMS norms spelled out in primitive ops
 Result<int> recognize_attention(Graph&,
-                                PassContext&);  // softmax(q k^T * scale + mask) v in its many spellings
+                                PassContext&);     // softmax(q k^T * scale + mask) v in its many spellings
+Result<int> merge_siblings(Graph&, PassContext&);  // matmuls and convolutions of one input become one
 Result<int> choose_layout(Graph&,
                           PassContext&);  // nhwc where the target's convolutions want it, fewest transposes
 Result<int> cancel_transposes(Graph&, PassContext&);  // transposes meet, cancel, and move out of the way
+Result<int> sink_reshapes(Graph&, PassContext&);      // reshapes move down past elementwise ops
 Result<int> fuse(Graph&, PassContext&);               // grow regions around contractions and reductions
 
 }  // namespace rekindle::passes

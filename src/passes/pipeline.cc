@@ -20,10 +20,15 @@ constexpr Pass kPipeline[] = {
     // Batch norms vanish into weights before anything looks at what follows a convolution.
     {"fold-batch-norm", "batch norms and per-channel scales move into the weights before them",
      passes::fold_batch_norm},
+    // Biases are known now, and slices still have to find their way through the layout.
+    {"merge-siblings", "matmuls and convolutions that share their input become one where that is faster",
+     passes::merge_siblings},
     // Layout before fusion: a transpose between two kernels would keep them apart.
     {"choose-layout", "nhwc where the target's convolutions want it, with the fewest transposes",
      passes::choose_layout},
     {"cancel-transposes", "transposes meet, cancel, and move out of the way", passes::cancel_transposes},
+    {"sink-reshapes", "reshapes move down past elementwise ops, which join the kernel before them",
+     passes::sink_reshapes},
     {"fold-weights", "run the reference on what the passes above did to weights", passes::fold_constants},
     {"clean-up", "what the passes above left unused or twice", passes::eliminate},
     // Last: from here on one node is one kernel.

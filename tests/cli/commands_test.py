@@ -179,6 +179,16 @@ class Commands(unittest.TestCase):
         self.assertIn("input  x: f32[N, 4]", self.run_program("inspect", self.engine).stdout)
         self.refused(1, "second file", "inspect", self.engine, self.folder / "other")
 
+    def test_no_fusion(self):
+        apart = self.folder / "apart.engine"
+        self.run_program("build", self.model, "-o", apart, "--effort", "0", "--no-fusion")
+        def labels(engine):
+            [variant] = json.loads(self.run_program("inspect", engine, "--json").stdout)["variants"]
+            return [step["label"] for step in variant["steps"]]
+        self.assertEqual(labels(apart), ["matmul", "add", "relu", "softmax"])
+        self.assertEqual(labels(self.engine), ["matmul + add + relu", "softmax"])
+        self.run_program("compare", self.model, apart, "--shape", "x=2x4")
+
     def test_inspect_model(self):
         model = json.loads(self.run_program("inspect", self.model, "--json").stdout)
         self.assertEqual(model["onnx_nodes"], 4)

@@ -3,11 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <set>
 #include <sstream>
 
+#include "ir/subgraph.h"
 #include "ops/table.h"
 #include "passes/pass.h"
 
@@ -37,15 +41,52 @@ std::vector<GoldenCase> read_cases(const std::filesystem::path& path) {
   return cases;
 }
 
+/// Noise for floats, 0 or 1 for the rest; every symbol is 3.
+Result<Tensors> made_up_inputs(const Graph& graph) {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<double> noise(0.1, 2);  // also under roots and logarithms
+  Tensors inputs;
+  for (const ValueId v : graph.inputs) {
+    std::set<std::string, std::less<>> symbols;
+    for (const Dim& d : graph[v].type.shape) d.collect_symbols(symbols);
+    Bindings sizes;
+    for (const std::string& s : symbols) sizes[s] = 3;
+    RK_TRY(const Dims dims, eval(graph[v].type.shape, sizes));
+    RK_TRY(Tensor t, Tensor::make(graph[v].type.dtype, dims));
+    for (int64_t i = 0; i < t.count(); ++i)
+      t.set_double(i, is_float(t.dtype()) ? noise(random) : double(random() % 2));
+    inputs.push_back(std::move(t));
+  }
+  return inputs;
+}
+
+/// What a pass makes of a graph must give the same results.
+void expect_same_results(const Graph& before, const Graph& after, const std::string& name) {
+  const auto inputs = made_up_inputs(before);
+  ASSERT_TRUE(inputs.ok()) << name << ": " << inputs.status().to_string();
+  const auto expected = interpret(before, *inputs), got = interpret(after, *inputs);
+  ASSERT_TRUE(expected.ok()) << name << ": " << expected.status().to_string();
+  ASSERT_TRUE(got.ok()) << name << ": " << got.status().to_string();
+  for (size_t o = 0; o < expected->size(); ++o) {
+    const Tensor &e = (*expected)[o], &g = (*got)[o];
+    ASSERT_EQ(g.type().to_string(), e.type().to_string()) << name;
+    for (int64_t i = 0; i < e.count(); ++i)
+      ASSERT_NEAR(g.as_double(i), e.as_double(i), 1e-4 * std::max(1.0, std::fabs(e.as_double(i))))
+          << name << ", output " << o << ", element " << i;
+  }
+}
+
 Result<std::string> run_on(const std::string& pass, const std::string& text, std::string& printed_before) {
   RK_TRY(Graph graph, parse(text, ops::table()));
   RK_CHECK(graph.verify());
+  RK_TRY(const Graph before, clone(graph));
   printed_before = print(graph);
   const Pass* found = find_pass(pass);
   if (!found) return Status::error(Code::not_found, "no pass " + pass);
   PassContext context;
   RK_CHECK(found->run(graph, context).status());
   RK_CHECK(graph.verify());
+  expect_same_results(before, graph, pass);
   return print(graph);
 }
 

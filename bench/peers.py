@@ -2,7 +2,7 @@
 """Times engines beside onnxruntime and OpenVINO, in one process, in rounds: ours, theirs, theirs, ours, theirs, theirs …
 
   peers.py [--models NAME,NAME] [--modes fp32,best] [--threads 1,2] [--rounds 7] [--seconds 0.4] [--effort 3]
-           [--quick] [--no-processes] [--output FILE.json]
+           [--quick] [--no-times] [--no-processes] [--output FILE.json]
 
 How it is fair: all three live in one process, are told the shapes of their inputs and the number of threads in advance,
 have inputs bound in place and are called through one call of their native library per run (ours through ctypes). In each
@@ -49,6 +49,7 @@ def parse():
     parser.add_argument("--effort", type=int, default=3, help="of building engines, 0 to 5")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.1 s at one thread, FP32, no fresh processes")
     parser.add_argument("--no-processes", action="store_true", help="leave out memory and load times")
+    parser.add_argument("--no-times", action="store_true", help="memory and load times alone")
     parser.add_argument("--output", type=pathlib.Path, help="FILE.json; default: bench/results/DATE-DEVICE-peers.json")
     parser.add_argument("--engines", type=pathlib.Path, default=ROOT / "build" / "bench", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -174,7 +175,7 @@ def main():
     for network in chosen:
         feed = network.feed()
         for mode in options.modes:
-            for threads in options.threads:
+            for threads in [] if options.no_times else options.threads:
                 if result := compare(network, feed, mode, threads, options, data["failures"]):
                     data["results"].append(result)
                     say(result)
@@ -182,7 +183,7 @@ def main():
             if entry := fresh(network, feed, options, data["failures"]):
                 data["processes"].append(entry)
         write(data, path)  # an interrupted run keeps what it has
-    print(f"\n{table.overview(data)}wrote {path} and {path.with_suffix('.md').name}")
+    print(f"\n{table.overview(data) if data['results'] else ''}wrote {path} and {path.with_suffix('.md').name}")
     for failure in data["failures"]:
         print(f"peers: {failure['network']}, {failure['mode']}, {failure['rival']}: {failure['reason']}", file=sys.stderr)
     return 1 if any(failure["rival"] == "rekindle" for failure in data["failures"]) else 0

@@ -72,7 +72,7 @@ def processes(entries):
 
 
 def render(data):
-    text = header(data) + overview(data)
+    text = header(data) + (overview(data) if data["results"] else "")
     for mode, threads in overall(data["results"]):
         chosen = [r for r in data["results"] if (r["mode"], r["threads"]) == (mode, threads)]
         text += f"## {mode}, {threads} thread{'s' * (threads > 1)}\n\n"

@@ -113,6 +113,18 @@ class Inputs(unittest.TestCase):
         self.assertEqual((row[0, 0], row[0, 1023], row[0, 1024], row[0, -1]), (ord("#"), 256, 256, ord("t")))
 
 
+class FreshProcess(unittest.TestCase):
+    def test_peak_is_of_this_process_alone(self):
+        """A process begun by a large one is not large."""
+        ballast = bytearray(300 << 20)
+        ballast[::4096] = b"x" * len(ballast[::4096])
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from comparison import fresh_process as f; print(f.peak_megabytes())"
+        done = subprocess.run([sys.executable, "-c", code, BENCH], text=True, capture_output=True, check=True)
+        self.assertLess(float(done.stdout), 250)
+        self.assertGreater(float(done.stdout), 5)
+        self.assertEqual(len(ballast), 300 << 20)
+
+
 class Usage(unittest.TestCase):
     def test_unknown_names_are_refused(self):
         for arguments, message in ((["--models", "resnet51"], "no network is called resnet51; there are ppocr4_det"),

@@ -12,7 +12,7 @@ namespace {
 /// What folding a node would make, when all its inputs are constants and the result stays within bounds.
 Result<Tensors> fold(const Graph& graph, const Node& node, int64_t budget_bytes) {
   Tensors inputs;
-  int64_t bytes_in = 0, bytes_out = 0;
+  int64_t count_in = 0, count_out = 0, bytes_out = 0, bytes_freed = 0;
   for (ValueId v : node.inputs) {
     if (v == ValueId::none) {
       inputs.emplace_back();
@@ -21,17 +21,20 @@ Result<Tensors> fold(const Graph& graph, const Node& node, int64_t budget_bytes)
     const Tensor* c = graph.constant(v);
     if (!c) return Status::error(Code::unsupported, "an input is no constant");
     inputs.push_back(*c);
-    bytes_in += c->bytes();
+    count_in += c->count();
+    if (graph.use_count(v) == 1) bytes_freed += c->bytes();
   }
   for (ValueId v : node.outputs) {
     const auto dims = to_dims(graph[v].type.shape);
     if (!dims) return Status::error(Code::unsupported, "an output's size is not known");
     RK_TRY(int64_t count, checked_count(*dims));
+    count_out += count;
     bytes_out += bytes_for(graph[v].type.dtype, count);
   }
-  // An op that grows its input (expand, tile, range) is better run than stored, unless the result is small.
+  // An op that makes more elements than it gets (expand, tile, range) is better run than stored, unless the
+  // result is small. Elements may grow: weights stored as integers are multiplied as floats.
   constexpr int64_t kSmall = 1 << 16;
-  if (bytes_out > std::max(kSmall, 2 * bytes_in) || bytes_out > budget_bytes)
+  if ((bytes_out > kSmall && count_out > 2 * count_in) || bytes_out - bytes_freed > budget_bytes)
     return Status::error(Code::unsupported, "the result has " + std::to_string(bytes_out) + " bytes");
   return node.op.evaluate(inputs);
 }
@@ -49,12 +52,19 @@ Result<int> fold_constants(Graph& graph, PassContext& context) {
     if (!made.ok() || !context.take_budget())
       continue;  // an op that fails on its constants fails when it runs
     Patch patch(graph);
-    for (size_t i = 0; i < node.outputs.size(); ++i) {
-      context.fold_bytes -= (*made)[i].bytes();
+    for (size_t i = 0; i < node.outputs.size(); ++i)
       patch.replace(node.outputs[i], patch.add_constant((*made)[i]));
-    }
+    const std::vector<ValueId> inputs = node.inputs;
+    std::vector<int64_t> bytes;
+    for (ValueId v : inputs) bytes.push_back(v == ValueId::none ? 0 : graph.constant(v)->bytes());
     // A graph output must have a producer of its own, so a node that makes one stays.
-    if (graph.apply(patch).ok()) ++changes;
+    if (!graph.apply(patch).ok()) continue;
+    ++changes;
+    for (const Tensor& t : *made) context.fold_bytes -= t.bytes();
+    for (size_t i = 0; i < inputs.size(); ++i)  // what nobody reads any more gives its memory back
+      if (inputs[i] != ValueId::none && (!graph.is_live(inputs[i]) || graph.use_count(inputs[i]) == 0) &&
+          std::find(inputs.begin(), inputs.begin() + int64_t(i), inputs[i]) == inputs.begin() + int64_t(i))
+        context.fold_bytes += bytes[i];
   }
   return changes;
 }

@@ -11,6 +11,7 @@
 #include "math/matmul.h"
 #include "math/movement.h"
 #include "passes/passes.h"
+#include "passes/reshape_runs.h"
 
 namespace rekindle::passes {
 
@@ -40,7 +41,11 @@ bool is_read_in_place(const Graph& graph, ValueId v) {
   const auto& users = graph.users(v);
   return std::all_of(users.begin(), users.end(), [&](NodeId u) {
     const Op& op = graph[u].op;
-    if (op.is<ops::Reshape>() || op.is<ops::Transpose>()) return is_read_in_place(graph, graph[u].outputs[0]);
+    const ValueId out = graph[u].outputs[0];
+    if (op.is<ops::Transpose>()) return is_read_in_place(graph, out);
+    // A slice under another shape is a view only where the reshape takes no dims of both sides together.
+    if (op.is<ops::Reshape>())
+      return reshape_runs(graph[v].type.shape, graph[out].type.shape) && is_read_in_place(graph, out);
     return op.kind() == OpKind::contraction || op.kind() == OpKind::reduction;
   });
 }

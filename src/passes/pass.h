@@ -23,7 +23,7 @@ struct PassContext {
   /// Why something was not done: "layer3/Add: not fused into conv, its result is used twice". Collected for
   /// `--explain`.
   std::vector<std::string> remarks;
-  int64_t fold_bytes = int64_t(256) << 20;  // constant folding makes no larger tensors in all
+  int64_t fold_bytes = int64_t(256) << 20;  // by so much all constants may grow
   /// Microseconds of the fastest kernel for a graph that is one region, for passes that choose by measuring;
   /// empty when nothing is measured.
   std::function<Result<double>(const Graph&)> measure;

@@ -37,6 +37,28 @@ std::optional<std::pair<ValueId, double>> scaled(const Graph& graph, const Node&
   return std::nullopt;
 }
 
+/// Takes a scalar factor off an operand into the scale: exporters that fear overflow scale q and k apart.
+void take_factor(const Graph& graph, ValueId& operand, double& scale) {
+  const Node* node = only_producer(graph, operand);
+  const auto factor = node ? scaled(graph, *node) : std::nullopt;
+  if (!factor || graph[factor->first].type != graph[operand].type) return;
+  operand = factor->first;
+  scale *= factor->second;
+}
+
+/// The softmax behind the weights, also where rows that see no key (NaN) are set to 0, as attention does
+/// anyway.
+const Node* softmax_of(const Graph& graph, ValueId weights) {
+  const Node* node = only_producer(graph, weights);
+  if (!node || !node->op.is<ops::Where>()) return node;
+  const Tensor* zero = graph.constant(node->inputs[1]);
+  const Node* test = only_producer(graph, node->inputs[0]);
+  const ValueId soft = node->inputs[2];
+  const bool is_guard = zero && zero->count() == 1 && zero->as_double(0) == 0 && test &&
+                        test->op.is<ops::IsNaN>() && test->inputs[0] == soft && graph.use_count(soft) == 2;
+  return is_guard ? graph.producer(soft) : nullptr;
+}
+
 /// Follows the scores back to the matmul of q and k. The mask is added after scaling, so it is met first.
 std::optional<Scores> scores_of(const Graph& graph, ValueId v) {
   Scores scores;
@@ -48,6 +70,8 @@ std::optional<Scores> scores_of(const Graph& graph, ValueId v) {
       scores.q = node->inputs[0];
       scores.k = node->inputs[1];
       scores.k_is_transposed = !matmul->transpose_b;
+      take_factor(graph, scores.q, scores.scale);
+      take_factor(graph, scores.k, scores.scale);
       return scores;
     }
     if (const auto factor = scaled(graph, *node)) {
@@ -72,7 +96,7 @@ Result<bool> recognize(Graph& graph, NodeId id) {
   const auto* outer = node.op.as<ops::Matmul>();
   if (!outer || outer->transpose_a || outer->transpose_b || graph[node.outputs[0]].type.dtype != DType::f32)
     return false;
-  const Node* softmax = only_producer(graph, node.inputs[0]);
+  const Node* softmax = softmax_of(graph, node.inputs[0]);
   const auto* op = softmax ? softmax->op.as<ops::Softmax>() : nullptr;
   const TensorType& weights = graph[node.inputs[0]].type;
   if (!op || (op->axis != -1 && op->axis != weights.rank() - 1)) return false;

@@ -30,6 +30,8 @@ const Tactic& arg_reduce_tactic();
 const Tactic& integer_tactic();
 const Tactic& indexed_tactic();
 const Tactic& quantize_tactic();
+const Tactic& top_k_tactic();
+const Tactic& cumulative_tactic();
 const Tactic& recurrent_tactic();
 const Tactic& reference_tactic();
 

@@ -1,6 +1,5 @@
-// Matrix products, Einsum and Attention.
+// Matrix products and Attention.
 // SPDX-License-Identifier: Apache-2.0
-#include "math/einsum.h"
 #include "math/elementwise.h"
 #include "math/matmul.h"
 #include "math/movement.h"
@@ -51,11 +50,6 @@ Result<Values> convert_fused_matmul(NodeReader& node, Builder& build) {
   RK_TRY(const ValueId y, build.add(op, {node.input(0), node.input(1)}));
   RK_TRY(const ValueId factor, build.scalar_like(y, alpha));
   return build.finish(ops::Mul{}, {y, factor});
-}
-
-Result<Values> convert_einsum(NodeReader& node, Builder& build) {
-  if (!node.has("equation")) return invalid("attribute 'equation' is missing");
-  return build.finish(ops::Einsum{.equation = node.text("equation", "")}, node.inputs());
 }
 
 namespace {

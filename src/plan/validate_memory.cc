@@ -125,8 +125,8 @@ Status PlanValidation::check_view(const View& v) const {
   return {};
 }
 
-/// Where a dim of the view has no value (a size that the model itself excludes) there is nothing to check;
-/// the runtime looks at every shape it meets in the same way.
+/// Where a dim of the view has no value or would be negative (sizes that the model itself excludes) there is
+/// nothing to check; the runtime looks at every shape it meets in the same way.
 Status PlanValidation::check_view_fits(uint32_t number, size_t sample) const {
   const View& view = plan_.views[number];
   const std::vector<int64_t>& values = samples_[sample];
@@ -136,6 +136,8 @@ Status PlanValidation::check_view_fits(uint32_t number, size_t sample) const {
   if (std::any_of(dims.begin(), dims.end(), missing) ||
       std::any_of(strides.begin(), strides.end(), missing) || missing(bytes) || missing(at))
     return {};
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (view.type.shape[i].is_symbolic() && values[dims[i]] < 0) return {};
   ViewExtent extent;
   if (const char* why = extent.measure(view.type.dtype, dims, strides, values)) return bad_plan("{}", why);
   const int64_t offset = values[at];

@@ -1,4 +1,5 @@
-// Running a pipeline: verify after each pass, dump what changed, name the pass that broke something.
+// Running a pipeline: verify after each pass, dump what changed, name the pass that broke something; then the
+// same in branches.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
@@ -6,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/trace.h"
+#include "ir/patch.h"
+#include "ops/if.h"
 #include "passes/pass.h"
 
 namespace rekindle {
@@ -33,6 +36,30 @@ Status dump(const Graph& graph, const std::string& folder, int number, std::stri
   return write_file_atomically(folder + "/" + prefix + std::string(pass) + ".rkir", print(graph));
 }
 
+/// The same passes over the branches of ifs. A branch whose types come out otherwise stays as it was.
+Status run_in_branches(Graph& graph, PassContext& context, std::span<const Pass> passes,
+                       const RunOptions& options) {
+  RunOptions inside;
+  inside.disabled = options.disabled;
+  std::vector<NodeId> branches;
+  for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n))
+    if (graph[n].op.is<ops::If>()) branches.push_back(n);
+  for (const NodeId n : branches) {
+    ops::If changed = *graph[n].op.as<ops::If>();
+    for (GraphRef* body : {&changed.then_branch, &changed.else_branch}) {
+      auto copy = std::make_shared<Graph>(**body);
+      RK_CHECK(run_passes(*copy, context, passes, inside));
+      *body = std::move(copy);
+    }
+    Patch patch(graph);
+    RK_TRY(const auto outputs, patch.add(changed, graph[n].inputs));
+    for (size_t i = 0; i < outputs.size(); ++i) patch.replace(graph[n].outputs[i], outputs[i]);
+    if (const Status status = graph.apply(patch); !status.ok())
+      context.remarks.push_back("the branches of an if stay as they were: " + status.message());
+  }
+  return graph.verify();
+}
+
 }  // namespace
 
 Status run_passes(Graph& graph, PassContext& context, std::span<const Pass> passes,
@@ -56,7 +83,7 @@ Status run_passes(Graph& graph, PassContext& context, std::span<const Pass> pass
     if (options.on_pass) options.on_pass(pass.name, *changes, seconds);
     if (*changes > 0 && !options.dump_dir.empty()) RK_CHECK(dump(graph, options.dump_dir, number, pass.name));
   }
-  return {};
+  return run_in_branches(graph, context, passes, options);
 }
 
 }  // namespace rekindle

@@ -70,7 +70,18 @@ class CumulativeLaunch final : public Launch {
     return {};
   }
 
+  /// Along the last axis the total stays in a register.
+  template <class T, class Sum, class Op> void run_line(const T* x, T* y) const {
+    Sum total = Sum(Op::none);
+    for (int64_t i = 0; i < p_.n; ++i) {
+      const int64_t at = p_.params.reverse ? p_.n - 1 - i : i;
+      const Sum after = Op::join(total, Sum(x[at]));
+      y[at] = T(p_.params.exclusive ? total : after);
+      total = after;
+    }
+  }
   template <class T, class Sum, class Op> void run_block(const T* x, T* y, int64_t width) const {
+    if (p_.inner == 1) return run_line<T, Sum, Op>(x, y);
     Sum totals[kColumns];
     std::fill_n(totals, width, Sum(Op::none));
     for (int64_t i = 0; i < p_.n; ++i) {

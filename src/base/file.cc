@@ -22,8 +22,11 @@ class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
   ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
   bool ok() const { return fd_ >= 0; }
   int close() { return fd_ >= 0 ? ::close(std::exchange(fd_, -1)) : 0; }
@@ -81,19 +84,50 @@ Status write_all(int fd, std::span<const std::byte> bytes, const std::string& pa
   return {};
 }
 
-/// Removes the temporary file unless it was renamed.
-struct Removal {
-  std::string path;
-  ~Removal() {
-    if (!path.empty()) ::unlink(path.c_str());
-  }
-};
-
-/// A name that no other thread or process uses; O_EXCL makes sure of it.
-std::string temporary_name(const std::string& path) {
+/// A name that no other thread or process uses; O_EXCL and linkat make sure of it. It says nothing of the
+/// file's own name, which may be as long as a name can be.
+std::string temporary_name(const std::string& folder) {
   static std::atomic<unsigned> serial{0};
-  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(serial++);
+  return folder + "/.rekindle-tmp-" + std::to_string(::getpid()) + "-" + std::to_string(serial++);
 }
+
+/// A file that is being written. It has no name while it is (where the file system can do that), so a process
+/// that is killed leaves nothing behind; then for a moment a temporary one, because only rename() replaces a
+/// file at once.
+class Draft {
+ public:
+  explicit Draft(const std::string& folder) : name_(temporary_name(folder)) {
+    if (::access("/proc/self/fd", X_OK) == 0)
+      file_ = Descriptor(open_retrying(folder, O_WRONLY | O_TMPFILE, 0666));
+    if (file_.ok()) return;
+    file_ = Descriptor(open_retrying(name_, O_WRONLY | O_CREAT | O_EXCL, 0666));
+    is_named_ = file_.ok();
+  }
+  ~Draft() {
+    if (is_named_) ::unlink(name_.c_str());
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+  int get() const { return file_.get(); }
+  bool ok() const { return file_.ok(); }
+  /// Gives the file its name, in place of what has it; false with errno set when that fails.
+  bool rename_to(const std::string& path) {
+    if (!is_named_) {
+      const std::string open_file = "/proc/self/fd/" + std::to_string(file_.get());
+      if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name_.c_str(), AT_SYMLINK_FOLLOW) != 0)
+        return false;
+      is_named_ = true;
+    }
+    if (file_.close() != 0 || ::rename(name_.c_str(), path.c_str()) != 0) return false;
+    is_named_ = false;
+    return true;
+  }
+
+ private:
+  std::string name_;
+  Descriptor file_{-1};
+  bool is_named_ = false;
+};
 
 }  // namespace
 
@@ -163,18 +197,11 @@ Status write_file_atomically(const std::string& path, std::span<const std::span<
   if (!S_ISDIR(info.st_mode))
     return Status::error(Code::invalid_argument, "cannot write " + path + ": " + folder + " is not a folder");
 
-  Removal temporary{temporary_name(path)};
-  Descriptor file(open_retrying(temporary.path, O_WRONLY | O_CREAT | O_EXCL, 0666));
-  if (!file.ok()) {
-    const int error = errno;
-    temporary.path.clear();  // not ours
-    return system_error("cannot create a file for", path, error);
-  }
+  Draft file(folder);
+  if (!file.ok()) return system_error("cannot create a file for", path, errno);
   for (const auto& part : parts) RK_CHECK(write_all(file.get(), part, path));
   if (::fsync(file.get()) != 0 && errno != EINVAL) return system_error("cannot flush", path, errno);
-  if (file.close() != 0) return system_error("cannot write", path, errno);
-  if (::rename(temporary.path.c_str(), path.c_str()) != 0) return system_error("cannot replace", path, errno);
-  temporary.path.clear();
+  if (!file.rename_to(path)) return system_error("cannot replace", path, errno);
   // The rename itself is on the disk once the folder is; a file system without that is no reason to fail.
   const Descriptor opened_folder(open_retrying(folder, O_RDONLY | O_DIRECTORY));
   if (opened_folder.ok()) ::fsync(opened_folder.get());

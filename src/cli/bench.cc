@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/parallel.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/load.h"
 
@@ -138,7 +139,8 @@ Result<Json> time_steps(Context& context, const Plan& plan) {
   Json list = Json::array();
   for (size_t i = 0; i < sums.size(); ++i) {
     const Step& step = plan.steps[i];
-    std::printf("%10.1f %6.1f  %s\n", sums[i], total > 0 ? 100 * sums[i] / total : 0, step.label.c_str());
+    std::printf("%10.1f %6.1f  %s\n", sums[i], total > 0 ? 100 * sums[i] / total : 0,
+                printable(step.label).c_str());
     Json entry;
     entry["us"] = sums[i];
     entry["label"] = step.label;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/shapes.h"
 
@@ -46,8 +47,8 @@ Result<BuildOptions> options_of(const Arguments& a) {
 
 void print_explanation(const CompileReport& report) {
   for (const RegionReport& region : report.regions) {
-    std::printf("%s\n", region.label.c_str());
-    if (!region.origin.empty()) std::printf("    from %s\n", region.origin.c_str());
+    std::printf("%s\n", printable(region.label).c_str());
+    if (!region.origin.empty()) std::printf("    from %s\n", printable(region.origin, 1000).c_str());
     for (const Candidate& c : region.choice.candidates) {
       const std::string name = c.tactic + (c.config.empty() ? "" : " [" + c.config + "]");
       if (!c.refusal.empty())
@@ -59,7 +60,7 @@ void print_explanation(const CompileReport& report) {
         std::printf("    %-40s taken by order, not measured\n", name.c_str());
     }
   }
-  for (const std::string& remark : report.remarks) std::printf("%s\n", remark.c_str());
+  for (const std::string& remark : report.remarks) std::printf("%s\n", printable_lines(remark).c_str());
 }
 
 Json report_json(const BuildReport& report, int64_t bytes) {
@@ -95,7 +96,8 @@ Result<int> build(const Arguments& a) {
   if (!built.ok()) return built.status();
   RK_CHECK(write_file_atomically(a.output, built->bytes));
   const BuildReport& report = built->report;
-  for (const std::string& note : report.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : report.notes)
+    std::fprintf(stderr, "note: %s\n", printable_lines(note).c_str());
   for (const auto& [target, variant] : report.variants) {
     if (a.explain) print_explanation(variant);
     if (a.quiet) continue;
@@ -115,7 +117,8 @@ Result<int> build(const Arguments& a) {
 void add_build(CLI::App& app, Command& chosen) {
   auto* command = app.add_subcommand("build", "Compile an ONNX model into an engine");
   auto a = std::make_shared<Arguments>();
-  command->add_option("MODEL", a->model, "ONNX file")->required();
+  command->add_option("MODEL", a->model, "ONNX file, or an engine that holds its graph (--keep-ir)")
+      ->required();
   command->add_option("-o,--output", a->output, "engine file to write")->required();
   command->add_option("--target", a->targets, "cpu, cpu:avx2 …; may be repeated")->take_all();
   command->add_option("--precision", a->precision, "fp32, fp16, bf16, int8 or best")->capture_default_str();

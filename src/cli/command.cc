@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/printable.h"
 
 namespace rekindle::cli {
 
@@ -70,10 +71,10 @@ void print_error(const Status& status) {
   const bool colored = isatty(STDERR_FILENO) != 0 && (no_color == nullptr || *no_color == '\0') &&
                        terminal != nullptr && std::string_view(terminal) != "dumb";
   std::fprintf(stderr, "%serror:%s %s\n", colored ? "\033[31m" : "", colored ? "\033[0m" : "",
-               status.to_string().c_str());
+               printable_lines(status.to_string()).c_str());
   if (status.code() == Code::internal)
     std::fprintf(stderr, "This is a fault of the program. Where it happened:\n%s\n",
-                 status.to_string_with_places().c_str());
+                 printable_lines(status.to_string_with_places()).c_str());
 }
 
 Status write_json(Json json, const std::string& path) {

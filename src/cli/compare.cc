@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/parallel.h"
+#include "base/printable.h"
 #include "cli/agreement.h"
 #include "cli/command.h"
 #include "cli/load.h"
@@ -51,11 +52,12 @@ Row compare_values(const std::string& name, const std::string& origin, const Ten
 
 void print_row(const Row& r) {
   if (!r.problem.empty()) {
-    std::printf("%-8s %s: %s\n", "DIFFERS", r.name.c_str(), r.problem.c_str());
+    std::printf("%-8s %s: %s\n", "DIFFERS", printable(r.name).c_str(), printable_lines(r.problem).c_str());
     return;
   }
   std::printf("%-8s %s: largest error %.3g absolute, %.3g relative to the largest magnitude\n",
-              r.agrees ? "ok" : "DIFFERS", r.name.c_str(), r.difference.absolute, r.difference.relative);
+              r.agrees ? "ok" : "DIFFERS", printable(r.name).c_str(), r.difference.absolute,
+              r.difference.relative);
   if (!r.agrees)
     std::printf("         element %lld is %.9g, expected %.9g\n", static_cast<long long>(r.difference.where),
                 r.difference.got, r.difference.expected);
@@ -82,8 +84,8 @@ Result<int> report(const Arguments& a, const std::vector<Row>& rows) {
   if (a.json != "-" && a.layers) {
     std::printf("%zu values compared, %d differ\n", rows.size(), beyond);
     if (first)
-      std::printf("first: %s%s%s\n", first->name.c_str(), first->origin.empty() ? "" : " of ",
-                  first->origin.c_str());
+      std::printf("first: %s%s%s\n", printable(first->name).c_str(), first->origin.empty() ? "" : " of ",
+                  printable(first->origin).c_str());
   }
   Json json;
   json[a.layers ? "layers" : "outputs"] = std::move(list);

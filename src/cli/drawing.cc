@@ -14,6 +14,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/printable.h"
 
 namespace rekindle::cli {
 
@@ -25,7 +26,8 @@ constexpr const char* kHead =
     "color=\"#555555\"];\n";
 
 /// A quoted string of graphviz; long lines are cut, since a box must stay readable.
-std::string quoted(const std::string& text) {
+std::string quoted(const std::string& label) {
+  const std::string text = printable_lines(label);
   std::string out = "\"";
   size_t column = 0;
   for (const char c : text) {

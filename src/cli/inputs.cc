@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/printable.h"
 #include "cli/shapes.h"
 #include "tensor/npy.h"
 
@@ -16,9 +17,9 @@ Status check_name(std::span<const Binding> bindings, const std::string& name) {
   for (const Binding& b : bindings) {
     if (!b.is_input) continue;
     if (b.name == name) return {};
-    known += (known.empty() ? "" : ", ") + b.name;
+    known += (known.empty() ? "" : ", ") + printable(b.name);
   }
-  return Status::error(Code::not_found, "there is no input '" + name + "'; there are " + known);
+  return Status::error(Code::not_found, "there is no input '" + printable(name) + "'; there are " + known);
 }
 
 Result<Dims> dims_of(const Binding& binding, const Profile& profile, Bindings& sizes) {

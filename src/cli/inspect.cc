@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/drawing.h"
 #include "cli/load.h"
@@ -128,23 +129,24 @@ void print_steps(const Plan& plan, int indent) {
     std::string types;
     for (const uint32_t v : s.outputs)
       if (v < plan.views.size()) types += (types.empty() ? "" : ", ") + plan.views[v].type.to_string();
-    std::printf("%*s%4zu  %-18s %-22s %10s  %-28s %s\n", indent, "", i, kernel.c_str(), tactic.c_str(), time,
-                types.c_str(), s.label.c_str());
-    if (!s.origin.empty()) std::printf("%*s        from %s\n", indent, "", s.origin.c_str());
+    std::printf("%*s%4zu  %-18s %-22s %10s  %-28s %s\n", indent, "", i, printable(kernel).c_str(),
+                printable(tactic).c_str(), time, printable(types).c_str(), printable(s.label).c_str());
+    if (!s.origin.empty()) std::printf("%*s        from %s\n", indent, "", printable(s.origin).c_str());
     for (const uint32_t sub : s.subplans) print_steps(plan.subplans[sub], indent + 4);
   }
 }
 
 void print_variant(const Variant& variant) {
   const Plan& plan = variant.plan;
-  std::printf("\nvariant %s (needs %s)\n", plan.target.c_str(), std::string(enum_name(plan.isa)).c_str());
+  std::printf("\nvariant %s (needs %s)\n", printable(plan.target).c_str(),
+              std::string(enum_name(plan.isa)).c_str());
   for (const Binding& b : plan.bindings)
-    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(),
-                b.type.to_string().c_str());
+    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", printable(b.name).c_str(),
+                printable(b.type.to_string()).c_str());
   for (const SymbolRange& s : plan.profile) {
     const std::string most = s.range.max == INT64_MAX ? "any" : std::to_string(s.range.max);
-    std::printf("  size   %s: %ld to %s, usually %ld\n", s.symbol.c_str(), long(s.range.min), most.c_str(),
-                long(s.range.opt));
+    std::printf("  size   %s: %ld to %s, usually %ld\n", printable(s.symbol).c_str(), long(s.range.min),
+                most.c_str(), long(s.range.opt));
   }
   const ArenaSizes arena = arena_sizes(plan);
   std::printf("  memory arena %s (no layout below %s)%s\n", human_bytes(arena.bytes).c_str(),
@@ -158,9 +160,10 @@ Result<int> inspect_engine(const Arguments& a) {
   if (!a.json.empty()) RK_CHECK(write_json(engine_json(file), a.json));
   if (!a.drawing.empty()) RK_CHECK(draw(drawing_of(file.variants.front().plan), a.drawing));
   if (a.json == "-" || !a.drawing.empty()) return kOk;
-  std::printf("%s: engine by %s\n", a.file.c_str(), file.meta.producer.c_str());
-  std::printf("  model  %s (hash %s)\n", file.meta.model_name.c_str(), file.meta.model_hash.c_str());
-  std::printf("  built  with %s\n", file.meta.options.c_str());
+  std::printf("%s: engine by %s\n", a.file.c_str(), printable(file.meta.producer).c_str());
+  std::printf("  model  %s (hash %s)\n", printable(file.meta.model_name).c_str(),
+              printable(file.meta.model_hash).c_str());
+  std::printf("  built  with %s\n", printable(file.meta.options, 1000).c_str());
   std::printf("  holds  %zu variant%s, weights %s, code %s%s\n", file.variants.size(),
               file.variants.size() == 1 ? "" : "s", human_bytes(int64_t(file.weights.size())).c_str(),
               human_bytes(int64_t(file.code.size())).c_str(),
@@ -205,18 +208,20 @@ Result<int> inspect_model(const Arguments& a) {
   }
   if (!a.drawing.empty()) RK_CHECK(draw(drawing_of(model.graph), a.drawing));
   if (a.json == "-" || !a.drawing.empty()) return kOk;
-  std::printf("%s: ONNX model %s by %s, opset %ld, %ld nodes\n", a.file.c_str(), model.model_name.c_str(),
-              model.producer.empty() ? "an unnamed producer" : model.producer.c_str(), long(model.opset),
-              long(model.node_count));
+  std::printf("%s: ONNX model %s by %s, opset %ld, %ld nodes\n", a.file.c_str(),
+              printable(model.model_name).c_str(),
+              model.producer.empty() ? "an unnamed producer" : printable(model.producer).c_str(),
+              long(model.opset), long(model.node_count));
   for (const Binding& b : bindings)
-    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", b.name.c_str(),
-                b.type.to_string().c_str());
+    std::printf("  %-6s %s: %s\n", b.is_input ? "input" : "output", printable(b.name).c_str(),
+                printable(b.type.to_string()).c_str());
   std::vector<std::pair<int, std::string>> sorted;
   for (const auto& [name, count] : counts) sorted.emplace_back(-count, name);
   std::sort(sorted.begin(), sorted.end());
   std::printf("ops after import\n");
   for (const auto& [count, name] : sorted) std::printf("  %6d  %s\n", -count, name.c_str());
-  for (const std::string& note : model.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : model.notes)
+    std::fprintf(stderr, "note: %s\n", printable_lines(note).c_str());
   return kOk;
 }
 

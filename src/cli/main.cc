@@ -1,6 +1,9 @@
 // The rekindle program: finds the command, runs it, turns errors into messages and exit codes.
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -23,10 +26,20 @@ rekindle::Result<int> run(const rekindle::cli::Command& chosen) {
   }
 }
 
+/// Files are mapped: one that another program cuts short while it is read ends in this signal, on the page
+/// that is gone.
+void explain_bus_error(int) {
+  constexpr char kText[] =
+      "error: a file was cut short while it was being read, expected it to stay as it was\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText, sizeof kText - 1);
+  _exit(rekindle::cli::kWrongInput);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace rekindle;
+  std::signal(SIGBUS, explain_bus_error);
   CLI::App app{"Compiles ONNX models into tuned engines and runs them."};
   app.set_version_flag("--version", std::string("rekindle ") + kVersion);
   app.require_subcommand(1);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/parallel.h"
+#include "base/printable.h"
 #include "runtime/engine_state.h"
 
 namespace rekindle {
@@ -38,24 +39,25 @@ Status check_tensor(const LoadedPlan& loaded, uint32_t binding, const Tensor& te
   const Binding& b = loaded.plan->bindings[binding];
   const std::string_view kind = b.is_input ? "input" : "output";
   if (tensor.dtype() != b.type.dtype || tensor.rank() != b.type.rank())
-    return wrong(
-        fmt::format("{} {} is {}, expected {}", kind, b.name, tensor.type().to_string(), b.type.to_string()));
+    return wrong(fmt::format("{} {} is {}, expected {}", kind, printable(b.name), tensor.type().to_string(),
+                             b.type.to_string()));
   for (size_t axis = 0; axis < b.type.shape.size(); ++axis) {
     const Dim& dim = b.type.shape[axis];
     const int64_t size = tensor.dims()[axis];
-    if (size < 0) return wrong(fmt::format("dim {} of {} {} is {}", axis, kind, b.name, size));
+    if (size < 0) return wrong(fmt::format("dim {} of {} {} is {}", axis, kind, printable(b.name), size));
     if (dim.as_int() && *dim.as_int() != size)
-      return wrong(fmt::format("{} {} has shape {}, expected {}: dim {} is {}, not {}", kind, b.name,
-                               to_string(tensor.dims()), to_string(b.type.shape), axis, size, *dim.as_int()));
+      return wrong(fmt::format("{} {} has shape {}, expected {}: dim {} is {}, not {}", kind,
+                               printable(b.name), to_string(tensor.dims()), to_string(b.type.shape), axis,
+                               size, *dim.as_int()));
     if (!dim.as_symbol() || !b.is_input) continue;
     const Range& range = loaded.slot_range[*loaded.dims.program.find_slot(*dim.as_symbol())];
     if (size < range.min || size > range.max)
-      return wrong(fmt::format("dim {} of {} {} is {}, expected {} from {} to {}", axis, kind, b.name, size,
-                               *dim.as_symbol(), range.min, range.max));
+      return wrong(fmt::format("dim {} of {} {} is {}, expected {} from {} to {}", axis, kind,
+                               printable(b.name), size, *dim.as_symbol(), range.min, range.max));
   }
   RK_CHECK(checked_count(tensor.dims()).status());
   if (tensor.dtype() != DType::string && !tensor.has_data() && tensor.count() > 0)
-    return wrong(fmt::format("{} {} has no data", kind, b.name));
+    return wrong(fmt::format("{} {} has no data", kind, printable(b.name)));
   return {};
 }
 

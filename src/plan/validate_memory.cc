@@ -99,7 +99,21 @@ void PlanValidation::take_samples() {
     has_value_[sample].assign(dims_.program.size(), true);
     for (uint32_t number = 0; number < dims_.program.size(); ++number)
       has_value_[sample][number] = !dims_.program.evaluate(std::span(&number, 1), sizes, samples_[sample]);
+    is_excluded_[sample] = makes_negative_dim(sample);
   }
+}
+
+/// A window that is larger than the least input, say: the model itself excludes such sizes, and so will the
+/// runtime.
+bool PlanValidation::makes_negative_dim(size_t sample) const {
+  for (uint32_t i = 0; i < plan_.views.size(); ++i) {
+    const auto numbers = dims_.view_dims(i);
+    for (size_t axis = 0; axis < numbers.size(); ++axis)
+      if (plan_.views[i].type.shape[axis].is_symbolic() && has_value_[sample][numbers[axis]] &&
+          samples_[sample][numbers[axis]] < 0)
+        return true;
+  }
+  return false;
 }
 
 Status PlanValidation::check_views() {
@@ -125,9 +139,10 @@ Status PlanValidation::check_view(const View& v) const {
   return {};
 }
 
-/// Where a dim of the view has no value or would be negative (sizes that the model itself excludes) there is
-/// nothing to check; the runtime looks at every shape it meets in the same way.
+/// Where a dim of the view has no value there is nothing to check, nor at sizes that the model excludes; the
+/// runtime looks at every shape it meets in the same way.
 Status PlanValidation::check_view_fits(uint32_t number, size_t sample) const {
+  if (is_excluded_[sample]) return {};
   const View& view = plan_.views[number];
   const std::vector<int64_t>& values = samples_[sample];
   const auto missing = [&](uint32_t dim) { return !has_value_[sample][dim]; };
@@ -136,8 +151,6 @@ Status PlanValidation::check_view_fits(uint32_t number, size_t sample) const {
   if (std::any_of(dims.begin(), dims.end(), missing) ||
       std::any_of(strides.begin(), strides.end(), missing) || missing(bytes) || missing(at))
     return {};
-  for (size_t i = 0; i < dims.size(); ++i)
-    if (view.type.shape[i].is_symbolic() && values[dims[i]] < 0) return {};
   ViewExtent extent;
   if (const char* why = extent.measure(view.type.dtype, dims, strides, values)) return bad_plan("{}", why);
   const int64_t offset = values[at];

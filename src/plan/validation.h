@@ -54,6 +54,7 @@ class PlanValidation {
   Status check_arena() const;
   Status check_arena_overlap(uint16_t device) const;
   void take_samples();
+  bool makes_negative_dim(size_t sample) const;
 
   // validate_steps.cc
   Status check_steps();
@@ -88,6 +89,7 @@ class PlanValidation {
   std::array<std::vector<int64_t>, 3>
       samples_;  // the dims' values at the profile's least, usual and largest sizes
   std::array<std::vector<bool>, 3> has_value_;  // false: undefined there, say a division by 0
+  std::array<bool, 3> is_excluded_{};           // sizes at which some dim is negative
   std::vector<uint32_t> writer_;                // the first step that writes a buffer, or kNone
   std::vector<uint32_t> subplan_user_;          // the step that runs a sub-plan, or kNone
 };

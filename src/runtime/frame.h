@@ -106,6 +106,7 @@ class Frame {
   Status enter_level(uint32_t level);
   Prepared* find_prepared(uint32_t level);
   Result<std::unique_ptr<Prepared>> make_prepared(uint32_t level);
+  Status check_dims(uint32_t level);
   Status measure_views(uint32_t level, Prepared& prepared);
   Status plan_arena(Prepared& prepared);
   Status prepare_launches(uint32_t level, Prepared& prepared);

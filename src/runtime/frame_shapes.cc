@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "runtime/frame.h"
 
 namespace rekindle {
@@ -53,10 +54,10 @@ Status Frame::bind_symbols() {
 Status Frame::bind_symbols_of(uint32_t binding) {
   const Binding& b = plan_.plan->bindings[binding];
   const BoundValue& value = bound_[binding];
-  if (!value.is_bound) return wrong(fmt::format("input {} is not bound", b.name));
+  if (!value.is_bound) return wrong(fmt::format("input {} is not bound", printable(b.name)));
   if (value.dims.size() != b.type.shape.size())
-    return wrong(
-        fmt::format("input {} has rank {}, expected {}", b.name, value.dims.size(), b.type.to_string()));
+    return wrong(fmt::format("input {} has rank {}, expected {}", printable(b.name), value.dims.size(),
+                             b.type.to_string()));
   const auto numbers = plan_.dims.view_dims(plan_.plan->binding_views[binding]);
   for (size_t axis = 0; axis < numbers.size(); ++axis) {
     const auto slots = plan_.dims.program.slots_of(numbers[axis]);
@@ -64,12 +65,12 @@ Status Frame::bind_symbols_of(uint32_t binding) {
     const int64_t size = value.dims[axis];
     const Range& range = plan_.slot_range[slots[0]];
     if (size < range.min || size > range.max)
-      return wrong(fmt::format("dim {} of input {} is {}, expected {} from {} to {}", axis, b.name, size,
-                               plan_.dims.program.symbols()[slots[0]], range.min, range.max));
+      return wrong(fmt::format("dim {} of input {} is {}, expected {} from {} to {}", axis, printable(b.name),
+                               size, plan_.dims.program.symbols()[slots[0]], range.min, range.max));
     int64_t& symbol = symbols_[slots[0]];
     if (symbol != kNoValue && symbol != size)
-      return wrong(fmt::format("dim {} of input {} is {}, but {} is {} elsewhere", axis, b.name, size,
-                               plan_.dims.program.symbols()[slots[0]], symbol));
+      return wrong(fmt::format("dim {} of input {} is {}, but {} is {} elsewhere", axis, printable(b.name),
+                               size, plan_.dims.program.symbols()[slots[0]], symbol));
     symbol = size;
   }
   return {};
@@ -130,10 +131,32 @@ Result<std::unique_ptr<Frame::Prepared>> Frame::make_prepared(uint32_t level) {
   for (const uint32_t d : of.dims) prepared->values.push_back(values_[d]);
   prepared->arena_bytes.assign(plan_.devices.size(), 0);
   prepared->workspace_bytes.assign(plan_.devices.size(), 0);
+  RK_CHECK(check_dims(level));
   RK_CHECK(measure_views(level, *prepared));
   if (level == 0) RK_CHECK(plan_arena(*prepared));
   RK_CHECK(prepare_launches(level, *prepared));
   return prepared;
+}
+
+/// Inputs may be too small for the model: a window that reaches past them, a part that is cut from nothing.
+Status Frame::check_dims(uint32_t level) {
+  for (const uint32_t v : plan_.levels[level].views) {
+    const auto numbers = plan_.dims.view_dims(v);
+    for (size_t axis = 0; axis < numbers.size(); ++axis) {
+      if (values_[numbers[axis]] >= 0) continue;
+      const TensorType& type = plan_.view(v).type;
+      Status status =
+          wrong(fmt::format("the inputs are too small: {} of a value {} is {}, expected at least 0",
+                            type.shape[axis].to_string(), type.to_string(), values_[numbers[axis]]));
+      for (uint32_t i = 0; i < plan_.plan->steps.size(); ++i) {
+        const std::vector<uint32_t>& made = plan_.plan->steps[i].outputs;
+        if (std::find(made.begin(), made.end(), v) != made.end())
+          return std::move(status).note("in " + plan_.describe(i));
+      }
+      return status;
+    }
+  }
+  return {};
 }
 
 /// validate() has looked at a few sizes; this looks at these.

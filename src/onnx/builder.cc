@@ -11,7 +11,19 @@
 namespace rekindle::onnx {
 namespace {
 
-constexpr int64_t kMostDims = 1024;  // longer integer values are data, not shapes
+constexpr int64_t kMostDims = 1024;               // longer integer values are data, not shapes
+constexpr int64_t kMostBytes = int64_t(1) << 47;  // what one address space can hold
+
+/// A few bytes of constants can ask for more than any machine has; said here, where the node is known.
+Status check_size(const TensorType& type) {
+  const auto dims = to_dims(type.shape);
+  if (!dims) return {};
+  RK_TRY(const int64_t count, checked_count(*dims));
+  if (type.dtype != DType::string && bytes_for(type.dtype, count) > kMostBytes)
+    return Status::error(Code::invalid_argument,
+                         "the result " + type.to_string() + " is too large, expected at most 2^47 bytes");
+  return {};
+}
 
 }  // namespace
 void Builder::begin_node(std::string origin, std::vector<std::string> output_names) {
@@ -21,6 +33,7 @@ void Builder::begin_node(std::string origin, std::vector<std::string> output_nam
 
 Result<Values> Builder::add_named(Op op, Values inputs, std::vector<std::string> names) {
   RK_TRY(Values outputs, graph_.add(op, inputs, std::move(names), origin_));
+  for (const ValueId v : outputs) RK_CHECK(check_size(graph_[v].type));
   remember_contents(op, inputs, outputs);
   return outputs;
 }

@@ -33,9 +33,10 @@ Result<Tensors> make_inputs(const Region& region) {
 }
 
 std::string cache_key(const std::string& region, const Tactic& tactic, const Config& config,
-                      const Target& target, int threads) {
+                      const Device& device, const Target& target, int threads) {
   const uint64_t hash = hash64(std::as_bytes(std::span(region.data(), region.size())));
-  return target.name + " threads=" + std::to_string(threads) + " " + std::string(tactic.name()) + "/" +
+  return device.hardware() + " " + std::string(enum_name(target.isa)) +
+         " threads=" + std::to_string(threads) + " " + std::string(tactic.name()) + "/" +
          std::to_string(tactic.version()) + " [" + to_string(config) + "] " + to_hex(hash);
 }
 
@@ -90,7 +91,7 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
   std::optional<Tensors> inputs, expected;
   std::vector<Offer> valid;
   for (Offer& offer : offers) {
-    const std::string name = cache_key(key, *offer.tactic, offer.config, target_, options_.threads);
+    const std::string name = cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads);
     if (const auto known = cache_.find(name)) {
       offer.microseconds = *known;
     } else {

@@ -61,6 +61,9 @@ class Device {
   virtual ~Device() = default;
   virtual std::string_view name() const = 0;  // "cpu", "cuda"
   virtual bool is_host() const = 0;           // its memory is ordinary memory
+  /// What a measurement depends on beside the kernel: the model of the processor. A timing cache may come
+  /// from another.
+  virtual std::string hardware() const { return std::string(name()); }
   virtual Result<std::shared_ptr<const Kernel>> load(const KernelImage& image,
                                                      std::span<const std::byte> code) = 0;
   virtual Result<std::shared_ptr<void>> allocate(int64_t bytes) = 0;  // 64-byte aligned (host) or better

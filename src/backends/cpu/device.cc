@@ -2,7 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/device.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -17,11 +22,31 @@ class CpuStream final : public Stream {
   Status synchronize() override { return {}; }
 };
 
+/// What the processor calls itself, such as "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz"; "cpu" when it does
+/// not say.
+std::string processor_name() {
+  std::string name;
+#if defined(__x86_64__)
+  constexpr unsigned kFirst = 0x80000002,
+                     kLast = 0x80000004;  // the leaves of the brand string, 16 bytes each
+  for (unsigned leaf = kFirst; leaf <= kLast; ++leaf) {
+    std::array<unsigned, 4> words{};
+    if (__get_cpuid(leaf, &words[0], &words[1], &words[2], &words[3]) == 0) return "cpu";
+    name.append(reinterpret_cast<const char*>(words.data()), sizeof words);
+  }
+#endif
+  name.resize(std::min(name.find('\0'), name.size()));
+  while (!name.empty() && name.back() == ' ') name.pop_back();
+  name.erase(0, name.find_first_not_of(' '));
+  return name.empty() ? "cpu" : name;
+}
+
 class CpuDevice final : public Device {
  public:
   explicit CpuDevice(Isa isa) : isa_(isa) {}
   std::string_view name() const override { return "cpu"; }
   bool is_host() const override { return true; }
+  std::string hardware() const override { return processor_name(); }
 
   Result<std::shared_ptr<const Kernel>> load(const KernelImage& image, std::span<const std::byte>) override {
     return cpu::make_kernel(image.name, image.params, isa_);

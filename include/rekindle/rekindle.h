@@ -194,7 +194,9 @@ typedef struct rekindle_build_options {
 } rekindle_build_options;
 REKINDLE_API void rekindle_build_options_init(rekindle_build_options* options);
 
-/* From an ONNX file; external data are looked for beside it. */
+/* From an ONNX file, whose external data are looked for beside it; or from an engine that was built with
+   keep_ir, for other targets: what to do when rekindle_engine_load() says that an engine needs more than this
+   machine has. */
 REKINDLE_API rekindle_status* rekindle_build_file(const char* model_path,
                                                   const rekindle_build_options* options,
                                                   rekindle_blob** engine);

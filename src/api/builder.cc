@@ -4,12 +4,16 @@
 
 #include <chrono>
 
+#include "api/lower_again.h"
 #include "api/merge_variants.h"
 #include "api/version.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/parallel.h"
+#include "base/printable.h"
 #include "onnx/import.h"
+#include "plan/engine_format.h"
 
 namespace rekindle {
 
@@ -60,6 +64,7 @@ std::string options_json(const BuildOptions& options) {
   return to_text(json, -1);
 }
 
+using Prepare = std::function<Result<PreparedModel>()>;
 using Import = std::function<Result<onnx::Imported>(const onnx::ImportOptions&)>;
 
 /// Imports the model with the shapes of its file. A model with branches of different ranks is only sound for
@@ -89,7 +94,8 @@ Result<PreparedModel> prepare(const Import& import, const BuildOptions& options)
     const ValueId v = imported.graph.find(name);
     if (v == ValueId::none || !imported.graph.is_input(v)) {
       std::string known;
-      for (ValueId in : imported.graph.inputs) known += (known.empty() ? "" : ", ") + imported.graph[in].name;
+      for (ValueId in : imported.graph.inputs)
+        known += (known.empty() ? "" : ", ") + printable(imported.graph[in].name);
       return profile_error(name, "the model has no such input; it has " + known);
     }
     RK_CHECK(apply_profile(name, imported.graph[v].type, wanted, how.shapes[name], profile));
@@ -175,11 +181,11 @@ Status check_options(const BuildOptions& options) {
   return {};
 }
 
-Result<BuiltEngine> build(const Import& import, const BuildOptions& options) {
+Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   RK_CHECK(check_options(options));
   if (options.progress) options.progress("import", 0, 0);
-  RK_TRY(PreparedModel model, prepare(import, options));
+  RK_TRY(PreparedModel model, prepare());
   TimingCache cache;
   if (!options.timing_cache.empty()) {
     RK_TRY(cache, TimingCache::load(options.timing_cache));
@@ -207,17 +213,31 @@ Result<BuiltEngine> build(const Import& import, const BuildOptions& options) {
 
 }  // namespace
 
+Result<bool> is_engine_file(const std::filesystem::path& path) {
+  RK_TRY(const MappedFile file, MappedFile::open(path.string()));
+  return file.text().starts_with(engine_format::kMagic);
+}
+
 Result<BuiltEngine> build_engine(const std::filesystem::path& model, const BuildOptions& options) {
-  return build([&](const onnx::ImportOptions& how) { return onnx::import_file(model, how); }, options);
+  return build([&] { return prepare_model(model, options); }, options);
 }
 
 Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::filesystem::path& folder,
                                  const BuildOptions& options) {
-  return build([&](const onnx::ImportOptions& how) { return onnx::import_bytes(model, folder, how); },
-               options);
+  const Import import = [&](const onnx::ImportOptions& how) {
+    return onnx::import_bytes(model, folder, how);
+  };
+  return build([&] { return prepare(import, options); }, options);
 }
 
 Result<PreparedModel> prepare_model(const std::filesystem::path& model, const BuildOptions& options) {
+  RK_TRY(const bool is_engine, is_engine_file(model));
+  if (is_engine) {
+    if (!options.profiles.empty())
+      return profile_error(options.profiles.begin()->first,
+                           "the sizes of an engine are fixed, expected an ONNX model or no profile");
+    return model_of_engine(model);
+  }
   return prepare([&](const onnx::ImportOptions& how) { return onnx::import_file(model, how); }, options);
 }
 

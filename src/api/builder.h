@@ -53,6 +53,10 @@ struct BuiltEngine {
   BuildReport report;
 };
 
+/// Whether the file begins as engine files do; anything else is taken for a model. An error when it cannot be
+/// read.
+Result<bool> is_engine_file(const std::filesystem::path& path);
+/// `model` is an ONNX file, or an engine that holds its graph (then for other targets).
 Result<BuiltEngine> build_engine(const std::filesystem::path& model, const BuildOptions& options);
 /// External data are looked for in `folder`.
 Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::filesystem::path& folder,

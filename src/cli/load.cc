@@ -4,22 +4,19 @@
 
 #include <cstdio>
 
-#include "base/file.h"
+#include "api/lower_again.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/shapes.h"
-#include "plan/engine_format.h"
 
 namespace rekindle::cli {
 
-Result<bool> is_engine_file(const std::string& path) {
-  RK_TRY(const MappedFile file, MappedFile::open(path));
-  return file.text().starts_with(engine_format::kMagic);
-}
-
-Result<std::shared_ptr<const Engine>> load_engine(const std::string& path) {
+Result<std::shared_ptr<const Engine>> load_engine(const std::string& path, int threads) {
   LoadOptions load;
   load.open_device = open_devices();
-  return Engine::load(path, load);
+  RK_TRY(LoadedEngine loaded, load_or_lower_again(path, load, threads));
+  if (!loaded.note.empty()) std::fprintf(stderr, "note: %s\n", printable_lines(loaded.note).c_str());
+  return std::move(loaded.engine);
 }
 
 Result<std::shared_ptr<const Engine>> load_engine_bytes(std::string bytes) {
@@ -51,7 +48,7 @@ Result<BuildOptions> build_options(const OnTheSpot& how) {
 
 Result<std::shared_ptr<const Engine>> engine_of(const std::string& path, const OnTheSpot& how) {
   RK_TRY(const bool is_engine, is_engine_file(path));
-  if (is_engine) return load_engine(path);
+  if (is_engine) return load_engine(path, how.threads);
   RK_TRY(BuildOptions options, build_options(how));
   auto progress = std::make_shared<Progress>(how.quiet);
   options.progress = [progress](std::string_view phase, int done, int total) {
@@ -60,7 +57,8 @@ Result<std::shared_ptr<const Engine>> engine_of(const std::string& path, const O
   auto built = build_engine(path, options);
   progress->finish();
   if (!built.ok()) return built.status();
-  for (const std::string& note : built->report.notes) std::fprintf(stderr, "note: %s\n", note.c_str());
+  for (const std::string& note : built->report.notes)
+    std::fprintf(stderr, "note: %s\n", printable_lines(note).c_str());
   return load_engine_bytes(std::move(built->bytes));
 }
 

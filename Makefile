@@ -13,7 +13,7 @@ THOROUGH_STAGES := $(TEST_STAGES) asan tsan fuzz lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 
-.PHONY: help setup build test thorough unit demo format lint asan tsan fuzz bench clean $(THOROUGH_STAGES)
+.PHONY: help setup build test thorough unit demo docs format lint asan tsan fuzz bench clean $(THOROUGH_STAGES)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1|/' | column -t -s '|'
@@ -56,6 +56,10 @@ fuzz: setup  ## a minute of fuzzing in all; make fuzz FUZZ_SECONDS=3600 for long
 	@cmake --preset asan >build/asan.configure.log 2>&1 || { cat build/asan.configure.log; exit 1; }
 	@cmake --build --preset asan -j $(JOBS) --target fuzz_targets
 	@$(PYTHON) tools/run_fuzz.py --seconds $(FUZZ_SECONDS) --jobs $(JOBS)
+
+docs: build  ## write the pages of docs/ that the program prints
+	@build/release/rekindle ops --markdown >docs/ops.md
+	@build/release/rekindle opt --list --markdown >docs/passes.md
 
 lint: setup  ## clang-tidy; results are kept by the hash of what they depend on
 	@cmake --preset release >build/release.configure.log 2>&1 || { cat build/release.configure.log; exit 1; }

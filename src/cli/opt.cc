@@ -19,7 +19,7 @@ struct Arguments {
   std::string file, output, target = "cpu", dump_passes;
   std::vector<std::string> passes;
   int limit = INT_MAX;
-  bool list = false, explain = false, origins = false;
+  bool list = false, markdown = false, explain = false, origins = false;
 };
 
 Result<Graph> read_graph(const std::string& path) {
@@ -50,6 +50,14 @@ Result<std::vector<Pass>> passes_of(const Arguments& a) {
 }
 
 Result<int> optimize(const Arguments& a) {
+  if (a.markdown) {
+    std::printf(
+        "# Passes\n\nPrinted by `rekindle opt --list --markdown`, in the order in which they run.\n\n"
+        "| Pass | What it does |\n| --- | --- |\n");
+    for (const Pass& pass : standard_pipeline())
+      std::printf("| `%s` | %s |\n", std::string(pass.name).c_str(), std::string(pass.summary).c_str());
+    return kOk;
+  }
   if (a.list) {
     for (const Pass& pass : standard_pipeline())
       std::printf("%-24s %s\n", std::string(pass.name).c_str(), std::string(pass.summary).c_str());
@@ -88,6 +96,7 @@ void add_opt(CLI::App& app, Command& chosen) {
   command->add_option("--pass", a->passes, "a pass, in the order given; none: the whole pipeline")
       ->take_all();
   command->add_flag("--list", a->list, "the passes, in the order of the pipeline");
+  command->add_flag("--markdown", a->markdown, "the passes as a page of the documentation");
   command->add_option("-o,--output", a->output, "write the graph to a file instead");
   command->add_option("--target", a->target, "what the passes optimize for")->capture_default_str();
   command->add_option("--limit", a->limit, "stop after so many rewrites");

@@ -48,7 +48,10 @@ int main(int argc, char** argv) {
       "  rekindle build model.onnx -o model.engine\n"
       "  rekindle run model.engine --input x=picture.npy --output-dir out\n"
       "  rekindle bench model.engine\n"
-      "'rekindle COMMAND --help' has the options of a command.");
+      "'rekindle COMMAND --help' has the options of a command.\n"
+      "Exit codes: 0 done, 1 the input or the request is wrong, 2 the command line is, 3 a device or "
+      "resource failed, "
+      "70 a fault of the program.");
   cli::Command chosen;
 #define RK_COMMAND(name) cli::add_##name(app, chosen);
 #include "cli/commands.def"

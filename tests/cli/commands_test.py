@@ -74,6 +74,7 @@ class Commands(unittest.TestCase):
 
     def test_help_has_examples(self):
         self.assertIn("Examples:", self.run_program("--help").stdout)
+        self.assertIn("Exit codes: 0 done, 1 the input", self.run_program("--help").stdout)
         for command in "build run bench inspect compare ops opt devices conformance completion".split():
             self.assertIn("Example", self.run_program(command, "--help").stdout, command)
 

@@ -25,6 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 PROGRAM = os.environ["REKINDLE"]
 FLOAT = TensorProto.FLOAT
 MIB = 1 << 20
+# Sanitizers keep freed memory and shadows of all of it, so only other builds are held to the bounds of memory and time.
+IS_SANITIZED = subprocess.run(["grep", "-q", "__[at]san_init", PROGRAM]).returncode == 0
 MOST_SECONDS = 60  # of one command; each takes well under a second, but sanitizers and full machines do not
 
 
@@ -41,7 +43,7 @@ class Ended:
             self.seconds = time.monotonic() - started
             out.seek(0), error.seek(0)
             self.stdout, self.stderr = (file.read().decode(errors="replace") for file in (out, error))
-        self.code, self.memory = process.returncode, usage.ru_maxrss * 1024
+        self.code, self.memory = process.returncode, 0 if IS_SANITIZED else usage.ru_maxrss * 1024
 
 
 def graph_of(nodes, inputs=("x",), outputs=("y",), initializers=(), shape=(2,)):
@@ -243,7 +245,7 @@ class Hostile(unittest.TestCase):
         path = self.write("chain.onnx", field(8, b"\x10\x11") + field(7, graph))
         done = Ended(["build", path, "-o", self.folder / "chain.engine", "--effort", "0", "-q"])
         self.assertEqual(done.code, 0, done.stderr[:2000])
-        self.assertLess(done.seconds, 200)
+        self.assertLess(done.seconds, 900 if IS_SANITIZED else 200)
         self.assertLess(done.memory, 2048 * MIB)
         self.ended("run", self.folder / "chain.engine", code=0, size=512 * MIB)
 

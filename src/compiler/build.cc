@@ -123,6 +123,8 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   const auto symbols = input_symbols(graph);
   RK_TRY(Plan plan, lower(std::move(graph), context, symbols));
   compiled.report.seconds_tuning = seconds_since(tuning);
+  compiled.report.remarks.insert(compiled.report.remarks.end(), context.remarks.begin(),
+                                 context.remarks.end());
 
   set_place(plan, options.target, backend.device->name());
   for (const auto& [symbol, range] : options.profile)

@@ -1,6 +1,7 @@
 // The role of every node, and a kernel for those that need one.
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/lower.h"
+#include "compiler/split_region.h"
 #include "ir/patch.h"
 #include "ir/subgraph.h"
 #include "math/movement.h"
@@ -17,6 +18,28 @@ Status choose_for(const Graph& graph, NodeId id, LoweringContext& context, Lower
   node.label = region.label();
   if (const auto& progress = context.options->progress) progress("tune", ++context.done, context.total);
   return {};
+}
+
+/// Puts the parts of a region in its place when measuring says that they are faster.
+Result<bool> split_if_faster(Graph& graph, NodeId id, LoweringContext& context) {
+  if (context.options->effort == 0 || !graph[id].op.is<ops::Region>()) return false;
+  RK_TRY(const Region region, region_of(graph, id, context.sizes));
+  RK_TRY(auto parts, split_at_anchor(region));
+  if (!parts) return false;
+  const auto times = time_split(region, *parts, *context.tuner);
+  if (!times.ok() || !times->is_faster_apart()) return false;
+  context.remarks.push_back("fuse: " + region.label() + " at " + region.origin +
+                            " is apart: " + std::to_string(times->whole) + " us as one kernel, " +
+                            std::to_string(times->parts) + " us in parts");
+  Patch patch(graph);
+  RK_TRY(const auto made,
+         patch.add(ops::Region{std::make_shared<const Graph>(*std::move(parts))}, graph[id].inputs));
+  const std::vector<ValueId> outputs = graph[id].outputs;
+  const std::string name = graph[outputs[0]].name;
+  for (size_t i = 0; i < outputs.size(); ++i) patch.replace(outputs[i], made[i]);
+  RK_CHECK(graph.apply(patch));
+  RK_CHECK(inline_region(graph, graph[graph.find(name)].producer));
+  return true;
 }
 
 /// A reshape whose shape is known at build needs no step: it is the input's memory.
@@ -41,6 +64,11 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
     } else if (node.op.is<ops::If>()) {
       nodes[n].role = Role::branch;
     } else {
+      RK_TRY(const bool split, split_if_faster(graph, n, context));
+      if (split) {
+        taken_apart = true;
+        continue;
+      }
       LoweredNode lowered;
       const Status chosen = choose_for(graph, n, context, lowered);
       if (chosen.ok()) {

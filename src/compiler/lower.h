@@ -17,7 +17,8 @@ struct LoweringContext {
   std::string code;  // KRNL
   Bindings sizes;    // what symbols are taken to be while tuning
   std::vector<RegionReport> regions;
-  int done = 0, total = 0;  // regions, for progress
+  std::vector<std::string> remarks;  // for `--explain`
+  int done = 0, total = 0;           // regions, for progress
 };
 
 /// Chooses kernels for every node; a region no tactic takes as a whole is taken apart again (the graph

@@ -90,8 +90,8 @@ TEST(SplitRegion, TimesOfTheWholeAndItsParts) {
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->whole, times->whole);
   EXPECT_EQ(again->parts, times->parts);
-  EXPECT_TRUE((SplitTimes{100, 90}).is_faster_apart());
-  EXPECT_FALSE((SplitTimes{100, 99}).is_faster_apart());
+  EXPECT_TRUE((SplitTimes{100, 89}).is_faster_apart());
+  EXPECT_FALSE((SplitTimes{100, 91}).is_faster_apart());
 }
 
 TEST(SplitRegion, WhatIsApartGivesTheSame) {

@@ -108,7 +108,7 @@ void ShareLoop::run_tiles(TileJob& job, int64_t panel, int64_t tap, bool is_firs
   job.start_step = is_first ? 0 : floats;
   job.c_step = floats;
   job.addend = nullptr;
-  job.clips = false;
+  job.end = {};
   int64_t row = block_row;
   for (int64_t t = first_tile; t < last_tile; ++t) {
     const int64_t next = tile_row(t + 1), height = next - row;

@@ -19,6 +19,7 @@ namespace rekindle::cpu {
 RK_CHOOSE(ProgramKernels, program_kernels)
 RK_CHOOSE(TileKernels, tile_kernels)
 RK_CHOOSE(DepthwiseKernels, depthwise_kernels)
+RK_CHOOSE(DepthwiseBlockKernels, depthwise_block_kernels)
 RK_CHOOSE(PoolKernels, pool_kernels)
 RK_CHOOSE(WinogradKernels, winograd_kernels)
 #undef RK_CHOOSE

@@ -47,35 +47,61 @@ Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
   return tail;
 }
 
-/// [add a matrix or row], then [relu or clip]: what tile kernels do themselves.
+/// What tile kernels do themselves: [add a matrix or row], [relu, clip or hard swish], [times a number],
+/// [plus a number].
 bool Tail::recognize() {
   if (output_count_ != 1 || sides_[0].dtype != DType::f32 || sides_[0].column_step != 1) return false;
   uint32_t value = 0;
   for (size_t i = 0; i < source_.instructions.size(); ++i) {
     const Instruction& instruction = source_.instructions[i];
-    if (instruction.op == ops::Add::name && instruction.args.size() == 2 && addend_ < 0 && !clips_) {
-      const bool first = instruction.args[0] == value;
-      const uint32_t other = instruction.args[first ? 1 : 0];
-      if ((!first && instruction.args[1] != value) || other == 0 || other >= source_.input_count)
-        return false;
-      const Side& side = sides_[output_count_ + other - 1];
-      if (side.dtype != DType::f32 || side.column_step != 1) return false;
-      addend_ = int(other) - 1;
-    } else if ((instruction.op == ops::Relu::name || instruction.op == ops::Clip::name) && !clips_ &&
-               instruction.args == std::vector<uint32_t>{value}) {
-      low_ = 0, high_ = INFINITY;
-      if (instruction.op == ops::Clip::name) {
-        const auto clip = from_bytes<ops::Clip>(instruction.params);
-        if (!clip.ok() || std::isnan(clip->low) || std::isnan(clip->high)) return false;
-        low_ = clip->low, high_ = clip->high;
-      }
-      clips_ = true;
-    } else {
-      return false;
-    }
+    const bool taken =
+        instruction.args.size() == 2 ? take_operand(instruction, value) : take_activation(instruction, value);
+    if (!taken) return false;
     value = uint32_t(source_.input_count + i);
   }
   return source_.outputs[0] == value;
+}
+
+bool Tail::take_operand(const Instruction& instruction, uint32_t value) {
+  const bool first = instruction.args[0] == value;
+  const uint32_t other = instruction.args[first ? 1 : 0];
+  if ((!first && instruction.args[1] != value) || other == 0 || other >= source_.input_count) return false;
+  const int operand = int(other) - 1;
+  const Side& side = sides_[output_count_ + size_t(operand)];
+  if (side.dtype != DType::f32) return false;
+  const bool adds = instruction.op == ops::Add::name, multiplies = instruction.op == ops::Mul::name;
+  if (side.is_scalar && multiplies && scale_ < 0 && shift_ < 0) {
+    scale_ = operand;
+  } else if (side.is_scalar && adds && shift_ < 0) {
+    shift_ = operand;
+  } else if (adds && side.column_step == 1 && addend_ < 0 && !end_.clips && !end_.hard_swish &&
+             !end_.is_affine) {
+    addend_ = operand;
+    return true;
+  } else {
+    return false;
+  }
+  end_.is_affine = true;
+  return true;
+}
+
+bool Tail::take_activation(const Instruction& instruction, uint32_t value) {
+  if (instruction.args != std::vector<uint32_t>{value} || end_.clips || end_.hard_swish || end_.is_affine)
+    return false;
+  end_.low = 0, end_.high = INFINITY;
+  if (instruction.op == ops::HardSwish::name) {
+    end_.hard_swish = true;
+    return true;
+  }
+  if (instruction.op == ops::Clip::name) {
+    const auto clip = from_bytes<ops::Clip>(instruction.params);
+    if (!clip.ok() || std::isnan(clip->low) || std::isnan(clip->high)) return false;
+    end_.low = clip->low, end_.high = clip->high;
+  } else if (instruction.op != ops::Relu::name) {
+    return false;
+  }
+  end_.clips = true;
+  return true;
 }
 
 Status Tail::set_rows(const LoopNest& nest, int64_t tile_floats) {

@@ -54,9 +54,9 @@ class Tail {
       job.addend = reinterpret_cast<const float*>(frame.operands[addend_]) + row * side.row_step + column;
       job.addend_step = side.row_step;
     }
-    job.clips = clips_;
-    job.low = low_;
-    job.high = high_;
+    job.end = end_;
+    if (scale_ >= 0) job.end.scale = *reinterpret_cast<const float*>(frame.operands[scale_]);
+    if (shift_ >= 0) job.end.shift = *reinterpret_cast<const float*>(frame.operands[shift_]);
   }
   /// Otherwise: runs the program on a tile of rows of `floats` and writes the outputs' `columns`.
   void finish(float* tile, int64_t floats, const Frame& frame, int64_t row, int64_t height, int64_t column,
@@ -75,15 +75,17 @@ class Tail {
     Narrow narrow = nullptr;
   };
   bool recognize();
+  bool take_operand(const Instruction& instruction, uint32_t value);
+  bool take_activation(const Instruction& instruction, uint32_t value);
 
   Program source_;
   Isa isa_ = Isa::baseline;
   std::vector<Dims> row_strides_;
   std::vector<Side> sides_;  // outputs, then operands
   size_t output_count_ = 0;
-  bool in_registers_ = false, clips_ = false;
-  int addend_ = -1;
-  float low_ = 0, high_ = 0;
+  bool in_registers_ = false;
+  int addend_ = -1, scale_ = -1, shift_ = -1;  // operands: a matrix or row, a number, a number
+  TileEnd end_;
   BoundProgram program_;
   int64_t staged_ = 0, tile_floats_ = 0;
 };

@@ -4,6 +4,7 @@
 // One weight vector is loaded for each tap and used for all pixels of the group, whose sums stay in
 // registers; pixels at the left and right border go one by one with their taps clipped.
 #include "backends/cpu/isa/kernels.h"
+#include "backends/cpu/isa/tile_end.h"
 #include "backends/cpu/isa/vec.h"
 
 namespace rekindle::cpu::RK_ISA {
@@ -40,12 +41,12 @@ inline __attribute__((always_inline)) void run_vector(const DepthwiseJob& job, i
     row += job.in_row_step;
     w += job.kernel_width * job.channels;
   }
-  const Vec low(job.low), high(job.high);
+  const EndVectors end(job.end);
   RK_UNROLL for (int i = 0; i < pixels; ++i) {
     const int64_t at = x - job.first_x + i;
     Vec y = sum[i];
     if (job.addend) y = y + get(job.addend + at * job.addend_step + c);
-    if (job.clips) y = at_most(at_least(y, low), high);
+    y = end.apply(job.end, y);
     if constexpr (whole)
       y.store(job.out + at * job.out_step + c);
     else

@@ -36,8 +36,15 @@ struct ProgramKernels {
   Narrow narrow[kDTypeCount] = {};
 };
 
+/// What is done with a sum while it is in a register: y = f(clip(x)) * scale + shift, f(x) = x or
+/// hard_swish(x).
+struct TileEnd {
+  bool clips = false, hard_swish = false, is_affine = false;
+  float low = 0, high = 0, scale = 1, shift = 0;
+};
+
 /// One tile of a contraction: `height` rows by some vectors of columns, kept in registers.
-///   c[i][j] = clip(start[i][j] + sum over t < taps, p < k of rows[t*height + i][a_offset + p] * b[t*k +
+///   c[i][j] = end(start[i][j] + sum over t < taps, p < k of rows[t*height + i][a_offset + p] * b[t*k +
 ///   p][j] + addend[i][j])
 struct TileJob {
   const float* const* rows = nullptr;  // a pointer for each tap and row
@@ -51,8 +58,7 @@ struct TileJob {
   float* c = nullptr;
   int64_t c_step = 0;
   int64_t columns = 0;  // of start, addend and c; b has whole vectors
-  bool clips = false;
-  float low = 0, high = 0;
+  TileEnd end;
 };
 using TileKernel = void (*)(const TileJob& job);
 
@@ -65,7 +71,7 @@ struct TileKernels {
 };
 
 /// Some pixels of one output row of a depthwise convolution, channels last.
-///   out[x][c] = clip(bias[c] + sum over ky, kx of in[ky][x*stride + kx*dilation - begin][c] *
+///   out[x][c] = end(bias[c] + sum over ky, kx of in[ky][x*stride + kx*dilation - begin][c] *
 ///   weights[ky][kx][c] + addend[x][c])
 struct DepthwiseJob {
   const float* in = nullptr;             // the row under ky = first_ky, pixel 0
@@ -81,11 +87,35 @@ struct DepthwiseJob {
   int64_t addend_step = 0;
   float* out = nullptr;  // pixel first_x
   int64_t out_step = 0;
-  bool clips = false;
-  float low = 0, high = 0;
+  TileEnd end;
 };
 struct DepthwiseKernels {
   void (*run)(const DepthwiseJob& job) = nullptr;
+};
+
+/// Two output rows by some pixels of a depthwise convolution with a square window of 3 or 5, stride 1 or 2.
+struct DepthwiseBlock {
+  /// Addresses of input pixels, channel 0, or of zeros: kernel + stride rows of (pixels - 1) * stride +
+  /// kernel.
+  /// Inside the image: the first address of each row, and the step to the next pixel.
+  const float* const* in = nullptr;
+  int64_t in_step = 0;
+  int64_t channels = 0;
+  const float* weights = nullptr;  // [kernel][kernel][channels]
+  const float* bias = nullptr;     // null: zeros
+  int rows = 2;                    // 1: only the upper row is stored
+  const float* addend[2] = {};     // of the first pixel of each row; null: none
+  int64_t addend_step = 0;
+  float* out[2] = {};
+  int64_t out_step = 0;
+  TileEnd end;
+};
+inline constexpr int kMostBlockPixels = 6;
+struct DepthwiseBlockKernels {
+  int most_pixels = 0;
+  using Run = void (*)(const DepthwiseBlock& job);
+  Run run[2][2][kMostBlockPixels + 1] = {};  // [window 5][stride 2][pixels]
+  Run inside[2][2] = {};                     // most_pixels of them, none outside the image
 };
 
 /// One output pixel of a pool, channels last, from the addresses of the input pixels under its window.
@@ -110,13 +140,14 @@ struct WinogradKernels {
 
 #define RK_ISA_LEVELS(visit) visit(baseline) visit(avx2) visit(avx512)
 
-#define RK_DECLARE(level)                      \
-  namespace level {                            \
-  const ProgramKernels& program_kernels();     \
-  const TileKernels& tile_kernels();           \
-  const DepthwiseKernels& depthwise_kernels(); \
-  const PoolKernels& pool_kernels();           \
-  const WinogradKernels& winograd_kernels();   \
+#define RK_DECLARE(level)                                 \
+  namespace level {                                       \
+  const ProgramKernels& program_kernels();                \
+  const TileKernels& tile_kernels();                      \
+  const DepthwiseKernels& depthwise_kernels();            \
+  const DepthwiseBlockKernels& depthwise_block_kernels(); \
+  const PoolKernels& pool_kernels();                      \
+  const WinogradKernels& winograd_kernels();              \
   }
 RK_ISA_LEVELS(RK_DECLARE)
 #undef RK_DECLARE
@@ -124,6 +155,7 @@ RK_ISA_LEVELS(RK_DECLARE)
 const ProgramKernels& program_kernels(Isa isa);
 const TileKernels& tile_kernels(Isa isa);
 const DepthwiseKernels& depthwise_kernels(Isa isa);
+const DepthwiseBlockKernels& depthwise_block_kernels(Isa isa);
 const PoolKernels& pool_kernels(Isa isa);
 const WinogradKernels& winograd_kernels(Isa isa);
 

@@ -188,6 +188,18 @@ template <class S> S narrowed(float f) {
   else
     return S(f);
 }
+#if defined(__AVX512F__)
+/// To the nearest BF16, ties to even; NaN stays one.
+void narrow_bf16(Vec x, uint16_t* p) {
+  const __m512i bits = _mm512_castps_si512(x.v), high = _mm512_srli_epi32(bits, 16);
+  const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+  const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i quiet = _mm512_or_si512(high, _mm512_set1_epi32(0x40));
+  const __m512i half = _mm512_mask_blend_epi32(isnan(x).m, _mm512_srli_epi32(up, 16), quiet);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(half));
+}
+#endif
+
 template <class S> void narrow(const float* from, void* to, int64_t stride, int64_t n) {
   S* s = static_cast<S*>(to);
   int64_t i = 0;
@@ -199,6 +211,10 @@ template <class S> void narrow(const float* from, void* to, int64_t stride, int6
 #ifdef RK_VEC_F16
     if constexpr (__is_same(S, F16))
       for (; i + Vec::width <= n; i += Vec::width) narrow_f16(Vec::load(from + i), &s[i].bits);
+#endif
+#if defined(__AVX512F__)
+    if constexpr (__is_same(S, Bf16))
+      for (; i + Vec::width <= n; i += Vec::width) narrow_bf16(Vec::load(from + i), &s[i].bits);
 #endif
     for (; i < n; ++i) s[i] = narrowed<S>(from[i]);
   } else {

@@ -12,6 +12,7 @@
 // A is read where it lies through one pointer a row, so a convolution's rows can be anywhere, or a row of
 // zeros.
 #include "backends/cpu/isa/kernels.h"
+#include "backends/cpu/isa/tile_end.h"
 #include "backends/cpu/isa/vec.h"
 
 namespace rekindle::cpu::RK_ISA {
@@ -39,10 +40,18 @@ inline __attribute__((always_inline)) void finish_whole(const TileJob& job,
     RK_UNROLL for (int i = 0; i < height; ++i) RK_UNROLL for (int j = 0; j < vectors; ++j) c.v[i][j] =
         c.v[i][j] + Vec::load(job.addend + i * job.addend_step + j * Vec::width);
   }
-  if (job.clips) {
-    const Vec low(job.low), high(job.high);
+  const EndVectors end(job.end);
+  if (job.end.clips) {
     RK_UNROLL for (int i = 0; i < height; ++i) RK_UNROLL for (int j = 0; j < vectors; ++j) c.v[i][j] =
-        at_most(at_least(c.v[i][j], low), high);
+        at_most(at_least(c.v[i][j], end.low), end.high);
+  }
+  if (job.end.hard_swish) {
+    RK_UNROLL for (int i = 0; i < height; ++i) RK_UNROLL for (int j = 0; j < vectors; ++j) c.v[i][j] =
+        hard_swish(c.v[i][j]);
+  }
+  if (job.end.is_affine) {
+    RK_UNROLL for (int i = 0; i < height; ++i) RK_UNROLL for (int j = 0; j < vectors; ++j) c.v[i][j] =
+        fma(c.v[i][j], end.scale, end.shift);
   }
   RK_UNROLL for (int i = 0; i < height; ++i) RK_UNROLL for (int j = 0; j < vectors; ++j) c.v[i][j].store(
       job.c + i * job.c_step + j * Vec::width);
@@ -60,13 +69,13 @@ inline __attribute__((always_inline)) void start_part(const TileJob& job, Accumu
 }
 template <int height, int vectors>
 inline __attribute__((always_inline)) void finish_part(const TileJob& job, Accumulators<height, vectors>& c) {
-  const Vec low(job.low), high(job.high);
+  const EndVectors end(job.end);
   RK_UNROLL for (int i = 0; i < height; ++i) {
     RK_UNROLL for (int j = 0; j < vectors; ++j) {
       const int n = lanes(job, j);
       Vec x = c.v[i][j];
       if (job.addend) x = x + Vec::load_part(job.addend + i * job.addend_step + j * Vec::width, n);
-      if (job.clips) x = at_most(at_least(x, low), high);
+      x = end.apply(job.end, x);
       x.store_part(job.c + i * job.c_step + j * Vec::width, n);
     }
   }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/kernels/depthwise.h"
 
+#include <cstring>
+
 #include "backends/cpu/host_kernels.h"
 #include "backends/cpu/panels.h"
 #include "backends/cpu/sliding.h"
@@ -24,27 +26,50 @@ struct DepthwisePlan {
   int64_t m = 0, outer = 1;
   int64_t tile_pixels = 1;
   bool has_bias = false;
+  /// Pairs of output rows in blocks of a few pixels: square windows of 3 or 5 taps with equal strides of 1
+  /// or 2.
+  bool in_blocks = false;
   int workers = 1;
+
+  int64_t rows() const { return in_blocks ? (s.y.out + 1) / 2 : s.y.out; }  // of an image, or pairs of them
+  int64_t zero_bytes() const { return in_blocks ? padded_bytes(s.channels * int64_t(sizeof(float))) : 0; }
 };
+
+bool fits_blocks(const Sliding& s) {
+  return s.y.kernel == s.x.kernel && (s.x.kernel == 3 || s.x.kernel == 5) && s.y.stride == s.x.stride &&
+         s.x.stride <= 2 && s.y.dilation == 1 && s.x.dilation == 1;
+}
 
 class DepthwiseLaunch final : public Launch {
  public:
-  DepthwiseLaunch(DepthwisePlan plan, const DepthwiseKernels& kernels)
-      : p_(std::move(plan)), kernels_(kernels) {
+  DepthwiseLaunch(DepthwisePlan plan, const DepthwiseKernels& kernels, const DepthwiseBlockKernels& blocks)
+      : p_(std::move(plan)), kernels_(kernels), blocks_(blocks) {
+    const int64_t tiles = p_.in_blocks ? 2 : 1;
     const int64_t floats =
-        p_.tail.in_registers() ? 0 : p_.tile_pixels * p_.s.channels + p_.tail.scratch_floats();
+        p_.tail.in_registers() ? 0 : tiles * p_.tile_pixels * p_.s.channels + p_.tail.scratch_floats();
     worker_bytes_ = padded_bytes(floats * int64_t(sizeof(float)));
   }
-  int64_t workspace_bytes() const override { return p_.workers * worker_bytes_; }
+  int64_t workspace_bytes() const override { return p_.zero_bytes() + p_.workers * worker_bytes_; }
 
   Status run(Stream&, const void* const* inputs, void* const* outputs, void* workspace) override {
     const Sliding& s = p_.s;
-    const Call call{static_cast<const float*>(inputs[0]), static_cast<const float*>(inputs[1]),
+    char* const memory = static_cast<char*>(workspace);
+    const Call call{static_cast<const float*>(inputs[0]),
+                    static_cast<const float*>(inputs[1]),
                     p_.has_bias ? static_cast<const float*>(inputs[2]) : nullptr,
-                    inputs + (p_.has_bias ? 3 : 2), outputs};
-    share_items(s.batch * s.y.out, p_.workers, [&](int worker, int64_t begin, int64_t end) {
-      const auto scratch = reinterpret_cast<float*>(static_cast<char*>(workspace) + worker * worker_bytes_);
-      for (int64_t row = begin; row < end; ++row) run_row(call, row / s.y.out, row % s.y.out, scratch);
+                    inputs + (p_.has_bias ? 3 : 2),
+                    outputs,
+                    reinterpret_cast<const float*>(memory)};
+    std::memset(memory, 0, size_t(p_.zero_bytes()));
+    const int64_t rows = p_.rows();
+    share_items(s.batch * rows, p_.workers, [&](int worker, int64_t begin, int64_t end) {
+      const auto scratch = reinterpret_cast<float*>(memory + p_.zero_bytes() + worker * worker_bytes_);
+      for (int64_t row = begin; row < end; ++row) {
+        if (p_.in_blocks)
+          run_pair(call, row / rows, row % rows * 2, scratch);
+        else
+          run_row(call, row / rows, row % rows, scratch);
+      }
     });
     return {};
   }
@@ -54,7 +79,94 @@ class DepthwiseLaunch final : public Launch {
     const float *x, *weights, *bias;
     const void* const* operands;
     void* const* outputs;
+    const float* zeros;
   };
+
+  /// Output rows oy and oy + 1, the second only where there is one.
+  void run_pair(const Call& call, int64_t n, int64_t oy, float* scratch) const {
+    const Sliding& s = p_.s;
+    DepthwiseBlock job;
+    job.channels = s.channels, job.weights = call.weights, job.bias = call.bias;
+    job.rows = oy + 1 < s.y.out ? 2 : 1;
+    const int64_t first = (n * s.y.out + oy) * s.x.out;
+    for (int64_t x = 0; x < s.x.out;) {
+      // Each row on its own may cross positions of the outer loops when the output's rows are no single loop.
+      int64_t row[2], pixels = s.x.out - x;
+      Tail::Frame frame[2];
+      for (int i = 0; i < job.rows; ++i) {
+        const int64_t at = first + i * s.x.out + x;
+        row[i] = at % p_.m;
+        pixels = std::min(pixels, p_.m - row[i]);
+        frame[i] =
+            p_.tail.frame(call.outputs, call.operands, LoopPosition(p_.nest, p_.nest.depth() - 1, at / p_.m));
+      }
+      if (!p_.tail.in_registers()) pixels = std::min(pixels, p_.tile_pixels);
+      for (int i = 0; i < job.rows; ++i) set_row(job, i, frame[i], row[i], scratch);
+      run_blocks(call, job, n, oy, x, pixels);
+      for (int i = 0; i < job.rows && !p_.tail.in_registers(); ++i)
+        p_.tail.finish(tile(scratch, i), s.channels, frame[i], row[i], pixels, 0, s.channels,
+                       tile(scratch, 2));
+      x += pixels;
+    }
+  }
+
+  float* tile(float* scratch, int i) const { return scratch + i * p_.tile_pixels * p_.s.channels; }
+
+  /// Where a row of results goes: into the output, or into a tile for the tail.
+  void set_row(DepthwiseBlock& job, int i, const Tail::Frame& frame, int64_t row, float* scratch) const {
+    if (!p_.tail.in_registers()) {
+      job.out[i] = tile(scratch, i), job.out_step = job.channels;
+      return;
+    }
+    TileJob end;
+    p_.tail.set(end, frame, row, 0);
+    job.out[i] = end.c, job.out_step = end.c_step;
+    job.addend[i] = end.addend, job.addend_step = end.addend_step;
+    job.end = end.end;
+  }
+
+  void run_blocks(const Call& call, DepthwiseBlock job, int64_t n, int64_t oy, int64_t x,
+                  int64_t pixels) const {
+    const Sliding& s = p_.s;
+    constexpr int64_t kMostRows = 7, kMostColumns = (kMostBlockPixels - 1) * 2 + 5;
+    const float* in[kMostRows * kMostColumns];
+    job.in = in;
+    job.in_step = s.x_step;
+    const bool rows_inside = s.y.at(oy, 0) >= 0 && s.y.at(oy, s.y.kernel + s.y.stride - 1) < s.y.in;
+    const int64_t most = blocks_.most_pixels, reach = (most - 1) * s.x.stride + s.x.kernel;
+    for (int64_t done = 0; done < pixels;) {
+      const int64_t ix = s.x.at(x + done, 0), left = pixels - done;
+      const bool inside = rows_inside && ix >= 0 && ix + reach <= s.x.in && left >= most;
+      // Towards the end even blocks: none is left with a single pixel.
+      const int64_t count = left >= 2 * most ? most : left > most ? (inside ? most : (left + 1) / 2) : left;
+      const float* const first = call.x + n * s.batch_step;
+      if (inside) {
+        for (int64_t r = 0; r < s.y.kernel + s.y.stride; ++r)
+          in[r] = first + s.y.at(oy, r) * s.y_step + ix * s.x_step;
+        blocks_.inside[s.x.kernel == 5][s.x.stride - 1](job);
+      } else {
+        fill_addresses(call, first, oy, ix, (count - 1) * s.x.stride + s.x.kernel, in);
+        blocks_.run[s.x.kernel == 5][s.x.stride - 1][count](job);
+      }
+      for (int i = 0; i < job.rows; ++i) {
+        job.out[i] += count * job.out_step;
+        if (job.addend[i]) job.addend[i] += count * job.addend_step;
+      }
+      done += count;
+    }
+  }
+
+  void fill_addresses(const Call& call, const float* image, int64_t oy, int64_t ix, int64_t columns,
+                      const float** to) const {
+    const Sliding& s = p_.s;
+    for (int64_t r = 0; r < s.y.kernel + s.y.stride; ++r) {
+      const int64_t iy = s.y.at(oy, r);
+      const bool inside = iy >= 0 && iy < s.y.in;
+      const float* const line = image + (inside ? iy : 0) * s.y_step;
+      for (int64_t j = 0; j < columns; ++j)
+        *to++ = inside && ix + j >= 0 && ix + j < s.x.in ? line + (ix + j) * s.x_step : call.zeros;
+    }
+  }
 
   void run_row(const Call& call, int64_t n, int64_t oy, float* scratch) const {
     const Sliding& s = p_.s;
@@ -89,7 +201,7 @@ class DepthwiseLaunch final : public Launch {
       p_.tail.set(end, frame, row, 0);
       job.out = end.c, job.out_step = end.c_step;
       job.addend = end.addend, job.addend_step = end.addend_step;
-      job.clips = end.clips, job.low = end.low, job.high = end.high;
+      job.end = end.end;
       kernels_.run(job);
     } else {
       job.out = scratch, job.out_step = job.channels;
@@ -101,6 +213,7 @@ class DepthwiseLaunch final : public Launch {
 
   DepthwisePlan p_;
   const DepthwiseKernels& kernels_;
+  const DepthwiseBlockKernels& blocks_;
   int64_t worker_bytes_;
 };
 
@@ -136,11 +249,12 @@ class DepthwiseKernel final : public Kernel {
     if (plan.m * plan.outer == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
     plan.tile_pixels = std::max<int64_t>(1, kTileFloats / plan.s.channels);
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.tile_pixels * plan.s.channels));
-    const int64_t rows = plan.s.batch * plan.s.y.out;
+    plan.in_blocks = fits_blocks(plan.s);
+    const int64_t rows = plan.s.batch * plan.rows();
     plan.workers = int(std::min<int64_t>(
         rows, worker_count(plan.s.outputs() * plan.s.channels, kElementGrain, shapes.threads)));
-    return std::unique_ptr<Launch>(
-        std::make_unique<DepthwiseLaunch>(std::move(plan), depthwise_kernels(isa_)));
+    return std::unique_ptr<Launch>(std::make_unique<DepthwiseLaunch>(std::move(plan), depthwise_kernels(isa_),
+                                                                     depthwise_block_kernels(isa_)));
   }
 
  private:

@@ -101,6 +101,7 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   TuneOptions tune;
   tune.effort = options.effort;
   tune.threads = options.threads;
+  tune.bf16 = options.bf16;
   tune.disabled_tactics = options.disabled_tactics;
   Tuner tuner(backend.device, backend.tactics, options.target, tune, options.cache ? *options.cache : own);
   LoweringContext context;

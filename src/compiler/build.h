@@ -15,7 +15,8 @@ struct CompileOptions {
   Target target;
   Profile profile;  // symbols that are not named are unbounded
   int effort = 1;
-  int threads = 1;  // what tuning measures with
+  int threads = 1;    // what tuning measures with
+  bool bf16 = false;  // whether products may be computed in BF16
   TimingCache* cache = nullptr;
   RunOptions passes;  // dumps, disabled passes
   std::vector<std::string> disabled_tactics;

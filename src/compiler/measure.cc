@@ -129,7 +129,7 @@ Status prepare(Device& device, Stream& stream, const Region& region, const Built
 }  // namespace
 
 Result<double> measure(Device& device, const Region& region, const BuiltKernel& kernel, int threads,
-                       const Tensors* inputs, const Tensors* expected) {
+                       const Tensors* inputs, const Tensors* expected, double tolerance) {
   RK_TRY(auto stream, device.create_stream());
   Bench bench;
   RK_CHECK(prepare(device, *stream, region, kernel, threads, *inputs, bench));
@@ -142,13 +142,11 @@ Result<double> measure(Device& device, const Region& region, const BuiltKernel& 
   for (const auto& b : bench.inputs) RK_CHECK(check_fences(device, *stream, b, "inputs"));
   for (const auto& b : bench.outputs) RK_CHECK(check_fences(device, *stream, b, "outputs"));
   RK_CHECK(check_fences(device, *stream, bench.workspace, "workspace"));
-  constexpr double kTolerance =
-      1e-3;  // of the output's largest magnitude; Winograd is the least exact kernel
   for (size_t i = 0; expected && i < expected->size(); ++i) {
     RK_CHECK(device.copy_out(*stream, bench.host_outputs[i].raw(), bench.output_pointers[i],
                              bench.host_outputs[i].bytes()));
     RK_CHECK(stream->synchronize());
-    RK_CHECK(compare(bench.host_outputs[i], (*expected)[i], kTolerance));
+    RK_CHECK(compare(bench.host_outputs[i], (*expected)[i], tolerance));
   }
   // Enough repetitions for a steady median, bounded in time: short kernels run in groups to rise above the
   // clock.

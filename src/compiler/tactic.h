@@ -56,8 +56,13 @@ class Tactic {
   }  // raise it when kernels change: only this tactic's measurements are dropped
   /// The reference: taken only when nothing else applies.
   virtual bool is_last_resort() const { return false; }
+  /// What it multiplies in. Those in BF16 are asked only where the build allows it.
+  virtual DType computes_in() const { return DType::f32; }
   virtual Result<Space> offer(const Region&, const Target&) const = 0;  // or the reason it refuses
   virtual Result<BuiltKernel> build(const Region&, const Config&, const Target&) const = 0;
+  /// What a measured time is multiplied with before it is compared: what a tactic costs beside its own run,
+  /// as code that is made when an engine is loaded.
+  virtual double handicap() const { return 1; }
   /// Microseconds on the target by a model; 0 when the tactic has none (table order then decides at effort
   /// 0).
   virtual double predict(const Region&, const Config&, const Target&) const { return 0; }

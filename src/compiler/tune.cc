@@ -70,6 +70,11 @@ std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candi
       candidates.push_back({std::string(tactic->name()), "", 0, false, "switched off"});
       continue;
     }
+    if (tactic->computes_in() == DType::bf16 && !options_.bf16) {
+      candidates.push_back(
+          {std::string(tactic->name()), "", 0, false, "it computes in bf16, the build is in fp32"});
+      continue;
+    }
     const auto space = tactic->offer(region, target_);
     if (!space.ok()) {
       candidates.push_back({std::string(tactic->name()), "", 0, false, space.status().message()});
@@ -102,8 +107,9 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
         }
       }
       const auto built = offer.tactic->build(region, offer.config, target_);
+      const double tolerance = offer.tactic->computes_in() == DType::bf16 ? kBf16Tolerance : kTolerance;
       const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs,
-                                             expected ? &*expected : nullptr)
+                                             expected ? &*expected : nullptr, tolerance)
                                    : Result<double>(built.status());
       if (!time.ok()) {
         candidates.push_back(
@@ -136,7 +142,8 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
   }
   // Ties go to the earlier tactic, so the choice depends on the times alone.
   std::stable_sort(offers.begin(), offers.end(), [](const Offer& a, const Offer& b) {
-    return a.microseconds < b.microseconds && b.microseconds > 0;
+    return a.microseconds * a.tactic->handicap() < b.microseconds * b.tactic->handicap() &&
+           b.microseconds > 0;
   });
   std::vector<Candidate> tried;
   for (const Offer& o : offers)

@@ -49,6 +49,7 @@ struct TuneOptions {
   int effort = 1;  // 0 measures nothing: first tactic that offers, its first config
   int threads = 1;
   std::vector<std::string> disabled_tactics;  // names or prefixes: "cpu.onednn"
+  bool bf16 = false;                          // whether tactics may compute in BF16
   bool check = true;                          // compare with the reference before a time counts
 };
 
@@ -80,9 +81,13 @@ class Tuner {
   std::map<std::string, Decision> done_;  // by Region::key()
 };
 
+/// The largest difference from the reference that a measured kernel may have, of the output's largest
+/// magnitude.
+inline constexpr double kTolerance = 1e-3;      // Winograd is the least exact kernel in f32
+inline constexpr double kBf16Tolerance = 3e-2;  // eight bits of mantissa, many products
 /// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every
 /// buffer (an error when one is touched), and with `expected` given a comparison before the time counts.
 Result<double> measure(Device&, const Region&, const BuiltKernel&, int threads, const Tensors* inputs,
-                       const Tensors* expected);
+                       const Tensors* expected, double tolerance = kTolerance);
 
 }  // namespace rekindle

@@ -47,6 +47,47 @@ struct ConvData {
   }
 };
 
+/// A transposed convolution, the same along all spatial axes.
+struct TransposedCase {
+  Dims x, w;  // [N, spatial…, C], [C, O / group, kernel…]
+  int64_t stride, dilation, begin, end, extra, group;
+
+  std::vector<int64_t> all(int64_t v) const { return std::vector<int64_t>(x.size() - 2, v); }
+  WindowParams window() const {
+    return {Dims(w.begin() + 2, w.end()), all(stride), all(dilation), all(begin), false, false};
+  }
+  ops::ConvTranspose op() const {
+    ops::ConvTranspose op;
+    op.strides = all(stride), op.dilations = all(dilation), op.output_padding = all(extra);
+    op.pads = all(begin), op.pads.insert(op.pads.end(), x.size() - 2, end);
+    op.group = group, op.layout = ops::Layout::nhwc;
+    return op;
+  }
+  std::string text() const { return to_string(x) + " * " + to_string(w); }
+};
+inline const std::vector<TransposedCase>& transposed_cases() {
+  static const std::vector<TransposedCase> list = {
+      // x             w            stride dilation begin end extra group
+      {{1, 5, 7, 24}, {24, 24, 2, 2}, 2, 1, 0, 0, 0, 1}, {{1, 8, 8, 24}, {24, 1, 2, 2}, 2, 1, 0, 0, 0, 1},
+      {{2, 4, 5, 17}, {17, 33, 3, 3}, 2, 1, 1, 1, 1, 1}, {{1, 6, 6, 16}, {16, 8, 4, 4}, 2, 1, 1, 1, 0, 1},
+      {{1, 6, 5, 8}, {8, 6, 3, 3}, 1, 2, 2, 1, 0, 1},    {{1, 3, 3, 12}, {12, 2, 3, 3}, 3, 1, 0, 0, 0, 3},
+      {{3, 9, 10}, {10, 7, 5}, 2, 1, 2, 2, 0, 1},        {{1, 4, 6, 5}, {5, 9, 2, 2}, 3, 1, 0, 1, 1, 1},
+      {{1, 5, 5, 4}, {4, 3, 5, 5}, 2, 1, 4, 3, 0, 1},    {{1, 1, 1, 7}, {7, 2, 4, 4}, 4, 1, 0, 0, 0, 1},
+      {{0, 3, 3, 4}, {4, 4, 2, 2}, 2, 1, 0, 0, 0, 1}};
+  return list;
+}
+struct TransposedData {
+  Tensor x, w, bias, expected;
+  explicit TransposedData(const TransposedCase& c)
+      : x(random_tensor(c.x, 1)), w(random_tensor(c.w, 2)), bias(random_tensor({c.w[1] * c.group}, 3)) {
+    auto out = c.op().evaluate(std::vector<Tensor>{x, w, bias});
+    if (!out.ok())
+      ADD_FAILURE() << out.status().to_string();
+    else
+      expected = (*out)[0];
+  }
+};
+
 inline Dims widened(Dims dims, int64_t more) {
   dims.back() += more;
   return dims;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backends/cpu/conv_cases.h"
+#include "backends/cpu/kernels/conv_transpose.h"
 #include "backends/cpu/kernels/depthwise.h"
 
 namespace rekindle::cpu {
@@ -106,6 +107,33 @@ TEST_P(ConvTest, ViewsAndTails) {
   }
 }
 
+/// What stays in registers behind a sum, and orders of it that do not.
+TEST_P(ConvTest, SwishTimesAndPlusANumber) {
+  for (const int64_t o : {80, 33}) {
+    const ConvCase c{1, 9, 7, 32, o, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
+    const ConvData data(c, true);
+    const Tensor residual = random_tensor(data.expected.dims(), 5), two = Tensor::of<float>({1}, {2}),
+                 half = Tensor::of<float>({1, 1}, {-0.5f});
+    const Program tails[] = {
+        {4, {{"add", "", {0, 1}}, {"hard_swish", "", {4}}, {"mul", "", {5, 2}}, {"add", "", {3, 6}}}, {7}},
+        {4, {{"mul", "", {0, 2}}, {"add", "", {4, 3}}, {"hard_swish", "", {5}}, {"add", "", {6, 1}}}, {7}}};
+    for (const bool swish_last : {false, true}) {
+      const ConvParams params{c.window(), 1, c.c, c.o, false, true, tails[swish_last]};
+      Tensor y(DType::f32, data.expected.dims()), expected = data.expected.clone();
+      for (int64_t i = 0; i < expected.count(); ++i) {
+        const double v = data.expected.as_double(i), r = residual.as_double(i);
+        const double x = swish_last ? v * 2 - 0.5 : v + r, s = x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
+        expected.data<float>()[i] = float(swish_last ? s + r : s * 2 - 0.5);
+      }
+      const Status status =
+          launch("cpu.conv", to_bytes(params), GetParam(),
+                 {data.x, pack_conv_weights(data.w, 1, GetParam()), data.bias, residual, two, half}, {y});
+      ASSERT_TRUE(status.ok()) << status.to_string();
+      EXPECT_TRUE(near(y, expected, 1e-4, 2e-5)) << o << swish_last;
+    }
+  }
+}
+
 TEST_P(ConvTest, ResidualBeforeRelu) {
   const ConvCase c{1, 14, 14, 32, 80, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 1};
   const ConvData data(c, true);
@@ -148,6 +176,11 @@ const std::vector<ConvCase>& depthwise_cases() {
       {2, 15, 13, 33, 33, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}, 33},
       {1, 20, 30, 17, 17, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}, 17},
       {1, 21, 20, 48, 48, {5, 5}, {2, 2}, {1, 1}, {2, 2}, {2, 2}, 48},
+      {1, 1, 1, 16, 16, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 16},
+      {2, 12, 41, 32, 32, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}, 32},
+      {1, 17, 43, 24, 24, {3, 3}, {2, 2}, {1, 1}, {0, 0}, {1, 1}, 24},
+      {1, 11, 37, 20, 20, {5, 5}, {2, 2}, {1, 1}, {1, 1}, {2, 2}, 20},
+      {1, 10, 9, 20, 20, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}, 20},
       {1, 9, 9, 5, 5, {3, 3}, {1, 1}, {3, 2}, {3, 2}, {3, 2}, 5},
       {1, 3, 3, 16, 16, {7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}, 16},
       {1, 2, 2, 16, 16, {3, 3}, {1, 1}, {1, 1}, {4, 4}, {4, 4}, 16},
@@ -163,13 +196,17 @@ TEST_P(ConvTest, DepthwiseMatchesTheReference) {
   for (const ConvCase& c : depthwise_cases()) {
     const ConvData data(c, true);
     const Tensor residual = random_tensor(data.expected.dims(), 6);
-    for (const int form : {0, 1, 2}) {  // plain; add and clip in registers; a longer tail
+    for (const int form : {0, 1, 2, 3}) {  // plain; add and clip in registers; a longer tail; a scaled swish
       DepthwiseParams params{c.window(), c.c, true, {}};
       std::vector<TestArg> in{data.x, pack_depthwise_weights(data.w), data.bias};
       if (form == 1)
         params.tail = {2, {{"add", "", {1, 0}}, {"clip", to_bytes(ops::Clip{0, 0.75f}), {2}}}, {3}};
       if (form == 2) params.tail = {2, {{"hard_swish", "", {0}}, {"mul", "", {2, 1}}}, {3}};
-      if (form > 0) in.emplace_back(residual);
+      if (form == 1 || form == 2) in.emplace_back(residual);
+      if (form == 3) {
+        params.tail = {3, {{"hard_swish", "", {0}}, {"mul", "", {1, 3}}, {"add", "", {4, 2}}}, {5}};
+        in.emplace_back(Tensor::of<float>({1}, {1.5f})), in.emplace_back(Tensor::of<float>({}, {-0.25f}));
+      }
       Tensor wide(DType::f32, widened(data.expected.dims(), 3));
       for (const int threads : {1, 3}) {
         const Status status =
@@ -178,12 +215,60 @@ TEST_P(ConvTest, DepthwiseMatchesTheReference) {
         ASSERT_TRUE(status.ok()) << status.to_string();
         for (int64_t i = 0; i < data.expected.count(); ++i) {
           const double v = data.expected.as_double(i), r = residual.as_double(i);
-          const double expected = form == 0   ? v
-                                  : form == 1 ? std::clamp(v + r, 0.0, 0.75)
-                                              : v * std::clamp(v / 6 + 0.5, 0.0, 1.0) * r;
+          const double expected =
+              form == 0 ? v
+              : form == 1
+                  ? std::clamp(v + r, 0.0, 0.75)
+                  : v * std::clamp(v / 6 + 0.5, 0.0, 1.0) * (form == 2 ? r : 1.5) - (form == 3 ? 0.25 : 0);
           ASSERT_NEAR(wide.as_double(i / c.c * (c.c + 3) + 1 + i % c.c), expected, 2e-5)
               << c.text() << " form " << form << " at " << i;
         }
+      }
+    }
+  }
+}
+
+// ---- transposed
+
+/// conv_transpose + bias as it is, and silu of it times a gate plus a residual, from and into wider tensors.
+TEST_P(ConvTest, TransposedMatchesTheReference) {
+  for (const TransposedCase& c : transposed_cases()) {
+    if (c.dilation != 1) continue;
+    const TransposedData data(c);
+    const Dims& out = data.expected.dims();
+    const int64_t o = out.back();
+    Tensor wide_x(DType::f32, widened(data.x.dims(), 3));
+    copy_channels(data.x, wide_x, 2);
+    Dims gate_dims(out.size(), 1);
+    gate_dims.back() = o;
+    const Tensor gate = random_tensor(gate_dims, 21), residual = random_tensor(out, 22);
+    for (const bool has_tail : {false, true}) {
+      ConvTransposeParams params{c.window(), c.group, c.w[0], o, true, {}};
+      std::vector<TestArg> in{TestArg(wide_x).view(data.x.dims(), contiguous_strides(wide_x.dims()), 2)};
+      for (const Tensor& w : pack_conv_transpose_weights(data.w, c.window(), c.group, GetParam()))
+        in.push_back(TestArg::weight(w));
+      in.emplace_back(data.bias);
+      if (has_tail) {
+        params.tail = {3, {{"silu", "", {0}}, {"mul", "", {3, 1}}, {"add", "", {4, 2}}}, {5}};
+        in.emplace_back(gate), in.emplace_back(residual);
+      }
+      for (const int threads : {1, 3}) {
+        Tensor wide_y(DType::f32, widened(out, 4));
+        const Status status =
+            launch("cpu.conv_transpose", to_bytes(params), GetParam(), in,
+                   {TestArg(wide_y).view(out, contiguous_strides(wide_y.dims()), 1)}, threads, 2);
+        ASSERT_TRUE(status.ok()) << c.text() << ": " << status.to_string();
+        for (int64_t i = 0; i < data.expected.count(); ++i) {
+          const double v = data.expected.as_double(i);
+          const double expected =
+              has_tail ? v / (1 + std::exp(-v)) * gate.as_double(i % o) + residual.as_double(i) : v;
+          ASSERT_NEAR(wide_y.as_double(i / o * (o + 4) + 1 + i % o), expected, 5e-5)
+              << c.text() << " at " << i;
+        }
+        for (int64_t i = 0; i < wide_y.count(); ++i)
+          if (i % (o + 4) == 0 || i % (o + 4) > o) {
+            ASSERT_EQ(wide_y.as_double(i), 0) << c.text();
+          }
       }
     }
   }

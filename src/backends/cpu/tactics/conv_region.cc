@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/tactics/conv_region.h"
 
+#include <algorithm>
+
 namespace rekindle::cpu {
 
 namespace {
 
 /// Empty attribute lists mean ones or zeros; kernels want them spelled out.
-WindowParams window_of(const ops::Conv& conv, const Tensor& weight) {
+template <class T> WindowParams window_of(const T& conv, const Tensor& weight) {
   const size_t axes = size_t(weight.rank()) - 2;
   WindowParams window;
   window.kernel.assign(weight.dims().begin() + 2, weight.dims().end());
@@ -40,6 +42,54 @@ Result<ConvRegion> as_conv(const Region& region) {
   conv.out_channels = conv.weight->dims()[0];
   conv.in_channels = conv.weight->dims()[1] * conv.op->group;
   conv.window = window_of(*conv.op, *conv.weight);
+  const ValueId bias = conv.node->inputs.size() > 2 ? conv.node->inputs[2] : ValueId::none;
+  if (bias != ValueId::none) RK_CHECK(needs_f32(region, bias));
+  RK_TRY(conv.tail, tail_with_bias(region, parts, conv.out_channels, bias));
+  return conv;
+}
+
+namespace {
+
+/// Outputs cut off before the first along each axis, for sizes that are fixed.
+Result<std::vector<int64_t>> cut_of(const ops::ConvTranspose& op, const WindowParams& window, const Shape& in,
+                                    const Shape& out) {
+  if (op.auto_pad == ops::AutoPad::explicit_pads && op.output_shape.empty()) return window.begin;
+  std::vector<int64_t> cut(window.kernel.size(), 0);
+  for (size_t i = 0; i < cut.size(); ++i) {
+    const auto x = in[i + 1].as_int(), y = out[i + 1].as_int();
+    if (!x || !y) return refuse("its padding follows from sizes that change");
+    const int64_t extra = op.output_padding.empty() ? 0 : op.output_padding[i];
+    const int64_t full =
+        (*x - 1) * window.strides[i] + extra + (window.kernel[i] - 1) * window.dilations[i] + 1;
+    const int64_t total = std::max<int64_t>(0, full - *y), less = total / 2;
+    cut[i] = op.auto_pad == ops::AutoPad::same_upper ? less : total - less;
+  }
+  return cut;
+}
+
+}  // namespace
+
+Result<ConvTransposeRegion> as_conv_transpose(const Region& region) {
+  RK_TRY(const AnchoredRegion parts, split_at_anchor(region));
+  ConvTransposeRegion conv;
+  conv.node = parts.anchor;
+  conv.op = conv.node->op.as<ops::ConvTranspose>();
+  if (!conv.op) return refuse("the anchor is " + std::string(conv.node->op.name()) + ", not conv_transpose");
+  if (!parts.head.empty()) return refuse("something elementwise comes before the transposed convolution");
+  const TensorType& x = region.body[conv.node->inputs[0]].type;
+  RK_CHECK(needs_f32(region, conv.node->inputs[0]));
+  if (conv.op->layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
+  if (x.rank() != 3 && x.rank() != 4)
+    return refuse("it has " + std::to_string(x.rank() - 2) + " spatial axes, needs 1 or 2");
+  conv.weight = region.constant(conv.node->inputs[1]);
+  if (!conv.weight) return refuse("the weights are no constant");
+  if (conv.weight->count() == 0) return refuse("the weights are empty");
+  conv.in_channels = conv.weight->dims()[0];
+  conv.out_channels = conv.weight->dims()[1] * conv.op->group;
+  conv.window = window_of(*conv.op, *conv.weight);
+  conv.window.same_upper = conv.window.same_lower = false;
+  RK_TRY(conv.window.begin,
+         cut_of(*conv.op, conv.window, x.shape, region.body[conv.node->outputs[0]].type.shape));
   const ValueId bias = conv.node->inputs.size() > 2 ? conv.node->inputs[2] : ValueId::none;
   if (bias != ValueId::none) RK_CHECK(needs_f32(region, bias));
   RK_TRY(conv.tail, tail_with_bias(region, parts, conv.out_channels, bias));

@@ -19,6 +19,18 @@ struct ConvRegion {
 };
 Result<ConvRegion> as_conv(const Region& region);
 
+/// The same transposed. The window's `begin` are the outputs cut off before the first: numbers only where the
+/// paddings are explicit or the sizes fixed, so everything else is refused.
+struct ConvTransposeRegion {
+  const ops::ConvTranspose* op = nullptr;
+  const Node* node = nullptr;
+  const Tensor* weight = nullptr;  // [C, O/group, kernel…]
+  int64_t in_channels = 0, out_channels = 0;
+  WindowParams window;
+  TailWithBias tail;
+};
+Result<ConvTransposeRegion> as_conv_transpose(const Region& region);
+
 /// x, the packed weights, the bias and the tail's inputs, in the order every convolution kernel takes them.
 Status add_conv_inputs(const Region& region, const ConvRegion& conv, Tensor packed, BuiltKernel& kernel);
 

@@ -6,6 +6,7 @@
 
 #include "api/lower_again.h"
 #include "api/merge_variants.h"
+#include "api/precision_errors.h"
 #include "api/version.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -156,6 +157,7 @@ Result<Compiled> compile_for(const PreparedModel& model, const std::string& targ
   compile_options.target.threads = compile_options.threads;
   compile_options.profile = model.profile;
   compile_options.effort = options.effort;
+  compile_options.bf16 = options.precision == Precision::best || options.precision == Precision::bf16;
   compile_options.cache = &cache;
   compile_options.limit = options.limit;
   compile_options.keep_ir = options.keep_ir;
@@ -175,9 +177,34 @@ Status check_options(const BuildOptions& options) {
                          "threads " + std::to_string(options.threads) + " is negative");
   if (options.targets.empty())
     return Status::error(Code::invalid_argument, "no target is given, expected at least one");
-  if (options.precision != Precision::fp32)
+  if (options.precision != Precision::fp32 && options.precision != Precision::bf16 &&
+      options.precision != Precision::best)
     return Status::error(Code::unsupported, "precision " + std::string(enum_name(options.precision)) +
-                                                " is not in this build; there is fp32");
+                                                " is not in this build; there are fp32, bf16 and best");
+  return {};
+}
+
+/// The same model in FP32, without measurements: what a build in lower precision is compared with.
+Status report_errors(const PreparedModel& model, const BuildOptions& options, BuiltEngine& built) {
+  BuildOptions exact;
+  exact.threads = options.threads;
+  exact.effort = 0;
+  exact.disabled = options.disabled;
+  if (options.progress) options.progress("compare", 0, 0);
+  for (const std::string& target : options.targets) {
+    TimingCache none;
+    VariantMerger merged;
+    BuildReport unused;
+    RK_TRY(Compiled compiled, compile_for(model, target, exact, none));
+    RK_CHECK(merged.add(std::move(compiled), target, unused));
+    RK_TRY(const std::string reference, engine_bytes(merged.contents(model.meta)));
+    auto errors = precision_errors(built.bytes, reference);
+    if (errors.ok())
+      built.report.precision_errors = *std::move(errors);
+    else  // made-up inputs may not be what a model can run on
+      built.report.notes.push_back("the error against FP32 is not known: " + errors.status().message());
+    break;  // the variants differ in speed, not in what they round
+  }
   return {};
 }
 
@@ -207,6 +234,7 @@ Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
   }
   if (options.progress) options.progress("serialize", 0, 0);
   RK_TRY(built.bytes, engine_bytes(merged.contents(model.meta)));
+  if (options.precision != Precision::fp32) RK_CHECK(report_errors(model, options, built));
   built.report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return built;
 }

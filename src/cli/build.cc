@@ -70,6 +70,7 @@ Json report_json(const BuildReport& report, int64_t bytes) {
   json["engine_bytes"] = bytes;
   json["seconds"] = report.seconds;
   json["notes"] = report.notes;
+  for (const auto& [output, error] : report.precision_errors) json["precision_errors"][output] = error;
   for (const auto& [target, v] : report.variants) {
     Json variant;
     variant["target"] = target;
@@ -105,6 +106,10 @@ Result<int> build(const Arguments& a) {
                 report.onnx_nodes, variant.kernels, human_bytes(variant.weight_bytes).c_str(),
                 human_bytes(variant.arena_bytes).c_str(), human_bytes(variant.arena_lower_bound).c_str());
   }
+  for (const auto& [output, error] : report.precision_errors)
+    if (!a.quiet)
+      std::printf("%s: off by at most %.2g of its largest magnitude in FP32\n", printable(output).c_str(),
+                  error);
   if (!a.quiet)
     std::printf("%s: %s in %.1f s\n", a.output.c_str(), human_bytes(int64_t(built->bytes.size())).c_str(),
                 report.seconds);

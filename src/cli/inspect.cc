@@ -22,8 +22,10 @@ struct Arguments {
   bool wants_json = false, allow_links = false;
 };
 
-/// The element type a step computes in: that of its first floating output, or of its first output.
+/// The element type a step computes in: what its tactic multiplies, else that of its first floating output,
+/// or of its first output.
 std::string precision_of(const Plan& plan, const Step& step) {
+  if (step.kind == StepKind::kernel && plan.kernels[step.kernel].tactic.ends_with(".bf16")) return "bf16";
   std::string first;
   for (const uint32_t v : step.outputs) {
     if (v >= plan.views.size()) continue;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backends/cpu/program.h"
-#include "compiler/tactic.h"
+#include "compiler/anchored_region.h"
 
 namespace rekindle::cpu {
 
@@ -23,14 +23,6 @@ struct RegionProgram {
 Result<RegionProgram> program_of(const Region& region, const std::vector<NodeId>& nodes,
                                  const std::vector<ValueId>& outputs, ValueId first = ValueId::none);
 
-/// A region around one anchor: the elementwise nodes before it (its head) and after it (its tail), in order.
-struct AnchoredRegion {
-  const Node* anchor = nullptr;
-  std::vector<NodeId> head, tail;
-};
-/// Refuses when the anchor is not a T, or when what surrounds it is not elementwise.
-Result<AnchoredRegion> split_at_anchor(const Region& region);
-
 /// What a kernel with a tail passes to its device: the tail's program over the anchor's result, and its
 /// further inputs.
 Result<RegionProgram> tail_program(const Region& region, const AnchoredRegion& parts);
@@ -45,9 +37,6 @@ Result<TailWithBias> tail_with_bias(const Region& region, const AnchoredRegion& 
                                     ValueId already = ValueId::none);
 /// Adds the bias and the tail's further inputs to the kernel, and which of them the output may overwrite.
 Status add_tail_inputs(const Region& region, const TailWithBias& tail, BuiltKernel& kernel);
-
-/// A body value as a kernel input: a region input, or a constant of the body.
-Result<KernelInput> kernel_input(const Region& region, ValueId v);
 
 /// "the type is i64, needs f32"
 Status needs_f32(const Region& region, ValueId v);

@@ -3,6 +3,7 @@
 #include "compiler/build.h"
 
 #include <chrono>
+#include <optional>
 
 #include "base/json.h"
 #include "compiler/ir_section.h"
@@ -83,12 +84,27 @@ void report_memory(const Plan& plan, CompileReport& report) {
   report.arena_lower_bound = arena_lower_bound(requests);
 }
 
+/// What a device left to the host, and why.
+void report_host_steps(const std::vector<RegionReport>& regions, const std::string& device,
+                       CompileReport& report) {
+  for (const RegionReport& region : regions) {
+    if (!region.choice.on_host) continue;
+    ++report.host_steps;
+    std::string reasons;
+    for (const Candidate& c : region.choice.candidates)
+      if (!c.refusal.empty() && c.tactic.starts_with(device))
+        reasons += (reasons.empty() ? "" : "; ") + c.tactic + ": " + c.refusal;
+    report.remarks.push_back(region.label + " (" + region.origin + ") runs on the host: " + reasons);
+  }
+}
+
 /// Bodies run where the plan that they belong to runs.
-void set_place(Plan& plan, const Target& target, std::string_view device) {
+void set_place(Plan& plan, const Target& target, const Backend& backend) {
   plan.target = target.name;
-  plan.isa = target.isa;
-  plan.devices = {std::string(device)};
-  for (Plan& body : plan.subplans) set_place(body, target, device);
+  plan.isa = backend.host ? backend.host_target.isa : target.isa;
+  plan.devices = {std::string(backend.device ? backend.device->name() : backend.name)};
+  if (backend.host) plan.devices.emplace_back(backend.host->device->name());
+  for (Plan& body : plan.subplans) set_place(body, target, backend);
 }
 
 }  // namespace
@@ -104,8 +120,16 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   tune.bf16 = options.bf16;
   tune.disabled_tactics = options.disabled_tactics;
   Tuner tuner(backend.device, backend.tactics, options.target, tune, options.cache ? *options.cache : own);
+  std::optional<Tuner> host_tuner;
+  if (backend.host) {
+    TuneOptions quick = tune;
+    quick.effort = 0;
+    host_tuner.emplace(backend.host->device, backend.host->tactics, backend.host_target, quick,
+                       options.cache ? *options.cache : own);
+  }
   LoweringContext context;
   context.tuner = &tuner;
+  context.host_tuner = host_tuner ? &*host_tuner : nullptr;
   context.options = &options;
   context.sizes = usual_sizes(graph, options.profile);
 
@@ -127,11 +151,12 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   compiled.report.remarks.insert(compiled.report.remarks.end(), context.remarks.begin(),
                                  context.remarks.end());
 
-  set_place(plan, options.target, backend.device->name());
+  set_place(plan, options.target, backend);
   for (const auto& [symbol, range] : options.profile)
     if (symbols.contains(symbol)) plan.profile.push_back({symbol, range});
   report_memory(plan, compiled.report);
   compiled.report.kernels = int(plan.steps.size());
+  report_host_steps(context.regions, options.target.device, compiled.report);
   compiled.tuning = tuning_json(context.regions);
   compiled.report.regions = std::move(context.regions);
   compiled.code = std::move(context.code);

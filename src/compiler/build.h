@@ -29,6 +29,10 @@ struct CompileOptions {
 struct Backend {
   std::shared_ptr<Device> device;
   std::span<const Tactic* const> tactics;
+  /// What runs the ops that the device has no tactic for; null where the device is the host.
+  std::shared_ptr<const Backend> host = nullptr;
+  Target host_target = {};
+  std::string_view name = {};  // of the device, also when there is none here
 };
 
 /// What became of one region, for `--explain`.
@@ -39,6 +43,7 @@ struct RegionReport {
 struct CompileReport {
   int nodes_imported = 0, kernels = 0;
   int64_t arena_bytes = 0, arena_lower_bound = 0, weight_bytes = 0;
+  int host_steps = 0;  // of a build for another device: kernels that run on the host, each among the remarks
   std::vector<RegionReport> regions;
   std::vector<std::string> remarks;  // of passes: what was not done and why
   double seconds_passes = 0, seconds_tuning = 0;

@@ -14,7 +14,20 @@ namespace {
 
 Status choose_for(const Graph& graph, NodeId id, LoweringContext& context, LoweredNode& node) {
   RK_TRY(Region region, region_of(graph, id, context.sizes));
-  RK_TRY(node.choice, context.tuner->choose(region));
+  auto choice = context.tuner->choose(region);
+  if (!choice.ok() && choice.status().code() == Code::unsupported && context.host_tuner &&
+      !graph[id].op.is<ops::Region>()) {
+    const std::vector<Candidate> refusals = context.tuner->refusals(region);
+    choice = context.host_tuner->choose(region);
+    if (choice.ok()) {
+      choice->on_host = true;
+      // Host kernels read and write whole buffers: what they exchange with the device is copied whole.
+      choice->kernel.strided_inputs = choice->kernel.strided_output = false;
+      choice->candidates.insert(choice->candidates.end(), refusals.begin(), refusals.end());
+    }
+  }
+  if (!choice.ok()) return choice.status();
+  node.choice = *std::move(choice);
   node.label = region.label();
   if (const auto& progress = context.options->progress) progress("tune", ++context.done, context.total);
   return {};

@@ -20,9 +20,12 @@ class Lowering {
   Lowering(Graph graph, LoweringContext& context, Symbols symbols)
       : graph_(std::move(graph)), context_(context), symbols_(std::move(symbols)) {}
 
+  static constexpr int64_t kVectorBytes = 16;  // what kernels of a device other than the host load at once
+
   Result<Plan> run() {
     RK_TRY(nodes_, choose_kernels(graph_, context_));
-    storage_ = StorageMap::assign(graph_, nodes_);
+    has_host_ = context_.host_tuner != nullptr;
+    storage_ = StorageMap::assign(graph_, nodes_, has_host_ ? kVectorBytes : 1);
     report_kernels();
     input_symbols_ = symbols_;
     find_last_uses();
@@ -61,9 +64,10 @@ class Lowering {
   }
 
   // ---- buffers and views
-  uint32_t add_buffer(Place place, uint64_t index, Dim bytes) {
+  uint32_t add_buffer(Place place, uint64_t index, Dim bytes, uint16_t device) {
     Buffer buffer;
     buffer.place = place;
+    buffer.device = device;
     buffer.index = index;
     buffer.bytes = bytes;
     buffer.first_step = UINT32_MAX;
@@ -78,20 +82,22 @@ class Lowering {
 
   Status add_bindings() {
     for (ValueId v : graph_.inputs) {
-      const uint32_t buffer = add_buffer(Place::binding, plan_.bindings.size(), bytes_of(graph_[v].type));
+      const uint32_t buffer =
+          add_buffer(Place::binding, plan_.bindings.size(), bytes_of(graph_[v].type), host());
       plan_.bindings.push_back({graph_[v].name, graph_[v].type, true});
       buffer_of_[v] = buffer;
       plan_.binding_views.push_back(view_of(v));
     }
     for (ValueId v : graph_.outputs) {
-      const uint32_t buffer = add_buffer(Place::binding, plan_.bindings.size(), bytes_of(graph_[v].type));
+      const uint32_t buffer =
+          add_buffer(Place::binding, plan_.bindings.size(), bytes_of(graph_[v].type), host());
       plan_.bindings.push_back({graph_[v].name, graph_[v].type, false});
       plan_.binding_views.push_back(add_view(buffer, graph_[v].type));
       // The value is made right in the caller's memory when its storage is its own and as large.
       const Storage storage = storage_.of(v);
       const bool is_made_here = graph_[storage.root].producer != NodeId::none;
-      if (is_made_here && storage.strides.empty() && storage.offset.is(0) &&
-          !buffer_of_.contains(storage.root) &&
+      if (is_made_here && device_of(storage.root) == host() && storage.strides.empty() &&
+          storage.offset.is(0) && !buffer_of_.contains(storage.root) &&
           bytes_of(graph_[storage.root].type) == bytes_of(graph_[v].type) &&
           !is_made_while_running(storage.root))
         buffer_of_[storage.root] = buffer;
@@ -118,14 +124,46 @@ class Lowering {
     if (const auto found = buffer_of_.find(root); found != buffer_of_.end()) return found->second;
     const Dim bytes = bytes_of(graph_[root].type);
     const bool late = is_made_while_running(root) || !is_known(bytes);
-    return buffer_of_[root] = add_buffer(late ? Place::value : Place::arena, 0, bytes);
+    return buffer_of_[root] = add_buffer(late ? Place::value : Place::arena, 0, bytes, device_of(root));
   }
 
-  Result<uint32_t> constant_view(const Tensor& tensor) {
+  Result<uint32_t> constant_view(const Tensor& tensor, uint16_t device) {
     RK_TRY(uint64_t offset, context_.weights.add(tensor));
-    const auto [it, fresh] = weight_buffers_.try_emplace({offset, tensor.bytes()}, 0);
-    if (fresh) it->second = add_buffer(Place::weight, offset, Dim(tensor.bytes()));
+    const auto [it, fresh] = weight_buffers_.try_emplace({offset, tensor.bytes(), device}, 0);
+    if (fresh) it->second = add_buffer(Place::weight, offset, Dim(tensor.bytes()), device);
     return add_view(it->second, tensor.type());
+  }
+
+  // ---- devices: 0 is the one built for, 1 the host where that is another
+  uint16_t host() const { return has_host_ ? 1 : 0; }
+  uint16_t device_of(const LoweredNode& made) const {
+    return made.choice.on_host || made.role == Role::branch ? host() : 0;
+  }
+  /// Where a root's bytes are made; bindings are the caller's, on the host.
+  uint16_t device_of(ValueId root) const {
+    const NodeId producer = graph_[root].producer;
+    return producer == NodeId::none ? host() : device_of(nodes_.at(producer));
+  }
+  /// A value where another device reads it: its root is copied whole, once.
+  uint32_t view_on(ValueId v, uint16_t device) {
+    const Storage storage = storage_.of(v);
+    if (device_of(storage.root) == device) return view_of(v);
+    const auto [it, fresh] = copies_.try_emplace({storage.root, device}, 0);
+    if (fresh) {
+      const TensorType& type = graph_[storage.root].type;
+      const Dim bytes = bytes_of(type);
+      it->second = add_buffer(is_known(bytes) ? Place::arena : Place::value, 0, bytes, device);
+      add_transfer(view_of(storage.root), add_view(it->second, type));
+    }
+    return add_view(it->second, graph_[v].type, storage.offset, storage.strides);
+  }
+  void add_transfer(uint32_t from, uint32_t to) {
+    Step step;
+    step.kind = StepKind::copy;
+    step.inputs = {from};
+    step.outputs = {to};
+    step.label = "transfer";
+    plan_.steps.push_back(std::move(step));
   }
 
   uint32_t view_of(ValueId v) {
@@ -135,16 +173,15 @@ class Lowering {
   }
 
   /// A value as an argument: constants, also seen through reshapes, live in the weight section.
-  Result<uint32_t> argument(ValueId v) {
+  Result<uint32_t> argument(ValueId v, uint16_t device) {
     if (v == ValueId::none) return kNone;
-    if (const auto found = view_of_.find(v); found != view_of_.end()) return found->second;
     const Storage storage = storage_.of(v);
-    if (const Tensor* constant = graph_.constant(storage.root);
-        constant && !buffer_of_.contains(storage.root)) {
-      RK_TRY(uint32_t whole, constant_view(*constant));
-      buffer_of_[storage.root] = plan_.views[whole].buffer;
+    if (const Tensor* constant = graph_.constant(storage.root)) {
+      RK_TRY(uint32_t whole, constant_view(*constant, device));
+      if (storage.root == v) return whole;
+      return add_view(plan_.views[whole].buffer, graph_[v].type, storage.offset, storage.strides);
     }
-    return view_of(v);
+    return view_on(v, device);
   }
 
   // ---- steps
@@ -176,18 +213,23 @@ class Lowering {
 
   Result<Step> step_for(const Choice& choice, const std::vector<ValueId>& region_inputs) {
     Step step;
+    step.device = choice.on_host ? host() : 0;
     KernelImage image = choice.kernel.image;
     if (!choice.kernel.code.empty()) {
-      constexpr size_t kCodeAlignment = 256;
-      context_.code.resize((context_.code.size() + kCodeAlignment - 1) / kCodeAlignment * kCodeAlignment);
-      image.code_offset = context_.code.size();
+      const auto [known, fresh] = context_.code_offsets.try_emplace(choice.kernel.code, 0);
+      if (fresh) {
+        constexpr size_t kCodeAlignment = 256;
+        context_.code.resize((context_.code.size() + kCodeAlignment - 1) / kCodeAlignment * kCodeAlignment);
+        known->second = context_.code.size();
+        context_.code += choice.kernel.code;
+      }
+      image.code_offset = known->second;
       image.code_size = choice.kernel.code.size();
-      context_.code += choice.kernel.code;
     }
     step.kernel = kernel_number(image);
     for (const KernelInput& in : choice.kernel.inputs) {
-      const auto view = in.region_input >= 0     ? argument(region_inputs[size_t(in.region_input)])
-                        : in.constant.has_data() ? constant_view(in.constant)
+      const auto view = in.region_input >= 0 ? argument(region_inputs[size_t(in.region_input)], step.device)
+                        : in.constant.has_data() ? constant_view(in.constant, step.device)
                                                  : Result<uint32_t>(kNone);
       if (!view.ok()) return view.status();
       step.inputs.push_back(*view);
@@ -226,7 +268,8 @@ class Lowering {
           std::count_if(region.outer_inputs.begin(), region.outer_inputs.end(),
                         [&](ValueId v) { return storage_.of(v).root == storage.root; }) > 1;
       if (buffer == buffer_of_.end() || !whole || used_twice || last_use_[storage.root] != position_ ||
-          plan_.buffers[buffer->second].place != Place::arena || shared_.contains(buffer->second))
+          plan_.buffers[buffer->second].place != Place::arena || shared_.contains(buffer->second) ||
+          plan_.buffers[buffer->second].device != device_of(out))
         continue;
       buffer_of_[out] = buffer->second;
       return;
@@ -253,7 +296,10 @@ class Lowering {
     RK_TRY(ValueId out, one.add1(ops::Copy{}, {in}, "y", origin));
     one.set_outputs({out});
     RK_TRY(Region region, region_of(one, one.first(), context_.sizes));
-    RK_TRY(Choice choice, context_.tuner->choose(region));
+    // Between two places of the host it is the host's copy.
+    const bool on_host = has_host_ && plan_.buffers[plan_.views[to].buffer].device == host();
+    RK_TRY(Choice choice, (on_host ? context_.host_tuner : context_.tuner)->choose(region));
+    choice.on_host = on_host;
     RK_TRY(Step step, step_for(choice, {from}));
     step.outputs = {to};
     step.origin = origin;
@@ -279,8 +325,9 @@ class Lowering {
     const auto& branch = *node.op.as<ops::If>();
     Step step;
     step.kind = StepKind::branch;
+    step.device = host();
     for (ValueId v : node.inputs) {
-      RK_TRY(uint32_t view, argument(v));
+      RK_TRY(uint32_t view, argument(v, host()));
       step.inputs.push_back(view);
     }
     for (const GraphRef& body : {branch.then_branch, branch.else_branch}) {
@@ -299,8 +346,19 @@ class Lowering {
 
   Status copy_to_outputs() {
     for (const auto& [v, view] : copied_outputs_) {
-      RK_CHECK(argument(v).status());
-      RK_CHECK(add_copy(v, view, ""));
+      const Storage storage = storage_.of(v);
+      if (!has_host_ || (device_of(storage.root) == host() && !graph_.constant(storage.root))) {
+        RK_CHECK(add_copy(v, view, ""));
+        continue;
+      }
+      RK_TRY(uint32_t from, argument(v, 0));
+      if (!storage.strides.empty()) {  // a transfer moves bytes in a row
+        const Dim bytes = bytes_of(graph_[v].type);
+        const uint32_t whole = add_view(add_buffer(Place::arena, 0, bytes, 0), graph_[v].type);
+        RK_CHECK(add_copy(v, whole, ""));
+        from = whole;
+      }
+      add_transfer(from, view);
     }
     return {};
   }
@@ -323,11 +381,15 @@ class Lowering {
   }
 
   void place_static_arena() {
+    place_static_arena(0);
+    if (has_host_) place_static_arena(1);
+  }
+  void place_static_arena(uint16_t device) {
     std::vector<ArenaRequest> requests;
     std::vector<size_t> which;
     for (size_t i = 0; i < plan_.buffers.size(); ++i) {
       const Buffer& buffer = plan_.buffers[i];
-      if (buffer.place != Place::arena) continue;
+      if (buffer.place != Place::arena || buffer.device != device) continue;
       const auto bytes = buffer.bytes.as_int();
       if (!bytes) return;  // the runtime plans it when the shapes are known
       requests.push_back({*bytes, buffer.first_step, buffer.last_step});
@@ -347,11 +409,13 @@ class Lowering {
   Plan plan_;
   std::map<ValueId, uint32_t> buffer_of_;  // of roots
   std::map<ValueId, uint32_t> view_of_;
-  std::map<std::pair<uint64_t, int64_t>, uint32_t> weight_buffers_;
-  std::map<ValueId, uint32_t> last_use_;  // of roots, as node positions
-  std::set<uint32_t> shared_;             // buffers of concatenations: never taken over
+  std::map<std::tuple<uint64_t, int64_t, uint16_t>, uint32_t> weight_buffers_;
+  std::map<std::pair<ValueId, uint16_t>, uint32_t> copies_;  // buffers of roots on the other device
+  std::map<ValueId, uint32_t> last_use_;                     // of roots, as node positions
+  std::set<uint32_t> shared_;                                // buffers of concatenations: never taken over
   std::vector<std::pair<ValueId, uint32_t>> copied_outputs_;
   uint32_t position_ = 0;
+  bool has_host_ = false;
 };
 
 }  // namespace

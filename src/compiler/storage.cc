@@ -40,8 +40,8 @@ Placement part_placement(const Graph& graph, const Node& concat, size_t i, Place
 /// value is placed at most once, and only where all its readers take the strides it gets there.
 class StoragePlanner {
  public:
-  StoragePlanner(const Graph& graph, LoweredNodes& nodes, StorageMap& map)
-      : graph_(graph), nodes_(nodes), map_(map) {}
+  StoragePlanner(const Graph& graph, LoweredNodes& nodes, StorageMap& map, int64_t alignment)
+      : graph_(graph), nodes_(nodes), map_(map), alignment_(alignment) {}
 
   void run() {
     const std::vector<NodeId> order = graph_.order();
@@ -106,6 +106,7 @@ class StoragePlanner {
     if (producer == NodeId::none || std::count(inputs.begin(), inputs.end(), v) != 1 ||
         !is_readable(v, at.strides, user))
       return false;
+    if (!at.offset.divisible_by(alignment_) || nodes_.at(producer).choice.on_host) return false;
     if (!can_write(producer, v, at)) return false;
     map_.placed_[v] = stored(shape_of(v), at);
     return true;
@@ -197,7 +198,7 @@ class StoragePlanner {
   void make_view_at(NodeId n, Placement at) {
     const ValueId out = graph_[n].outputs[0];
     // An output is copied anyway: by the kernel of the index map, straight into the caller's memory.
-    if (graph_.is_output(out) || !is_readable(out, at.strides)) return;
+    if (graph_.is_output(out) || !is_readable(out, at.strides) || !at.offset.divisible_by(alignment_)) return;
     nodes_.at(n).role = Role::view;
     map_.placed_[out] = stored(shape_of(out), std::move(at));
   }
@@ -205,11 +206,12 @@ class StoragePlanner {
   const Graph& graph_;
   LoweredNodes& nodes_;
   StorageMap& map_;
+  const int64_t alignment_;
 };
 
-StorageMap StorageMap::assign(const Graph& graph, LoweredNodes& nodes) {
+StorageMap StorageMap::assign(const Graph& graph, LoweredNodes& nodes, int64_t alignment) {
   StorageMap map;
-  StoragePlanner(graph, nodes, map).run();
+  StoragePlanner(graph, nodes, map, alignment).run();
   return map;
 }
 

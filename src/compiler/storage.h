@@ -36,7 +36,8 @@ struct Storage {
 class StorageMap {
  public:
   /// Slices and transposes come in with the kernel that copies them; those that need none become views.
-  static StorageMap assign(const Graph& graph, LoweredNodes& nodes);
+  /// Views begin at multiples of `alignment` bytes: kernels of some devices load whole vectors.
+  static StorageMap assign(const Graph& graph, LoweredNodes& nodes, int64_t alignment = 1);
   Storage of(ValueId v) const;
   /// The inputs of a concat node that must be copied into it, by position.
   const std::vector<size_t>& copied_inputs(NodeId concat) const;

@@ -91,6 +91,12 @@ std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candi
   return offers;
 }
 
+std::vector<Candidate> Tuner::refusals(const Region& region) const {
+  std::vector<Candidate> candidates;
+  collect(region, candidates);
+  return candidates;
+}
+
 Status Tuner::measure_offers(const Region& region, const std::string& key, std::vector<Offer>& offers,
                              std::vector<Candidate>& candidates) {
   std::optional<Tensors> inputs, expected;
@@ -133,7 +139,7 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
     return &known->second;
   Decision decision;
   std::vector<Offer> offers = collect(region, decision.candidates);
-  if ((options_.effort > 0 && offers.size() > 1) || measures)
+  if (device_ && ((options_.effort > 0 && offers.size() > 1) || measures))
     RK_CHECK(measure_offers(region, key, offers, decision.candidates));
   if (offers.empty()) {
     std::string reasons;
@@ -170,6 +176,7 @@ Result<Choice> Tuner::choose(const Region& region) {
   choice.candidates = decision.candidates;
   choice.microseconds = decision.candidates.front().microseconds;
   choice.is_predicted = decision.candidates.front().is_predicted;
+  if (!device_) return choice;  // built for a device that is not here
   RK_TRY(auto loaded,
          device_->load(choice.kernel.image,
                        std::as_bytes(std::span(choice.kernel.code.data(), choice.kernel.code.size()))));

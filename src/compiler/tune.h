@@ -25,6 +25,7 @@ struct Choice {
   double microseconds = 0;
   bool is_predicted = true;
   bool makes_outputs = false;         // only running the kernel tells the shapes of its outputs
+  bool on_host = false;               // of a build for another device: that has no kernel, the host runs it
   std::vector<Candidate> candidates;  // in the order they were tried, the winner first
 };
 
@@ -62,6 +63,8 @@ class Tuner {
   Result<Choice> choose(const Region&);
   /// Measured also when there is nothing to choose from.
   Result<double> microseconds(const Region&);
+  /// Why each tactic refuses a region.
+  std::vector<Candidate> refusals(const Region&) const;
 
  private:
   struct Offer;

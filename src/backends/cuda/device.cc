@@ -1,0 +1,77 @@
+// CudaDevice: memory, streams, copies.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/device.h"
+
+#include "backends/cuda/kernel.h"
+
+namespace rekindle {
+
+namespace {
+
+using cuda::Address;
+
+class CudaDevice final : public Device {
+ public:
+  explicit CudaDevice(std::shared_ptr<const cuda::GpuContext> context) : context_(std::move(context)) {}
+  std::string_view name() const override { return "cuda"; }
+  bool is_host() const override { return false; }
+
+  Result<std::shared_ptr<const Kernel>> load(const KernelImage& image,
+                                             std::span<const std::byte> code) override {
+    return cuda::load_kernel(context_, image, code);
+  }
+
+  Result<std::shared_ptr<void>> allocate(int64_t bytes) override {
+    if (bytes < 0)
+      return Status::error(Code::invalid_argument, "a buffer of " + std::to_string(bytes) + " bytes");
+    RK_CHECK(context_->make_current());
+    Address address = 0;
+    const int code = context_->driver().allocate(&address, bytes == 0 ? 1 : size_t(bytes));
+    if (code == cuda::kOutOfMemory) {
+      size_t free = 0, total = 0;
+      context_->driver().memory_info(&free, &total);
+      return Status::error(Code::out_of_memory, "cannot allocate " + std::to_string(bytes) + " bytes on " +
+                                                    context_->properties().name + ", " +
+                                                    std::to_string(free) + " of " + std::to_string(total) +
+                                                    " are free");
+    }
+    if (code != cuda::kSuccess) return driver_status(context_->driver(), code, "allocating memory");
+    return std::shared_ptr<void>(reinterpret_cast<void*>(address), [context = context_](void* p) {
+      if (context->make_current().ok()) context->driver().free(reinterpret_cast<Address>(p));
+    });
+  }
+
+  Result<std::unique_ptr<Stream>> create_stream() override { return cuda::CudaStream::create(context_); }
+
+  Status copy_in(Stream& stream, void* to, const void* host, int64_t bytes) override {
+    if (bytes <= 0) return {};
+    RK_CHECK(context_->make_current());
+    RK_DRIVER_CHECK(context_->driver(),
+                    copy_in(reinterpret_cast<Address>(to), host, size_t(bytes), handle_of(stream)),
+                    "copying to the GPU");
+    return {};
+  }
+  Status copy_out(Stream& stream, void* host, const void* from, int64_t bytes) override {
+    if (bytes <= 0) return {};
+    RK_CHECK(context_->make_current());
+    RK_DRIVER_CHECK(context_->driver(),
+                    copy_out(host, reinterpret_cast<Address>(from), size_t(bytes), handle_of(stream)),
+                    "copying from the GPU");
+    return {};
+  }
+
+ private:
+  static cuda::StreamHandle handle_of(Stream& stream) {
+    return static_cast<cuda::CudaStream&>(stream).handle();
+  }
+  std::shared_ptr<const cuda::GpuContext> context_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Device>> open_cuda(int ordinal) {
+  RK_TRY(auto context, cuda::GpuContext::open(ordinal));
+  return std::shared_ptr<Device>(std::make_shared<CudaDevice>(std::move(context)));
+}
+
+}  // namespace rekindle

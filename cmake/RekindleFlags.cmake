@@ -26,6 +26,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 if(RK_SANITIZE)
+  add_compile_options(-fwrapv)  # tests compile formulas too, whose integers wrap
   add_compile_options("-fsanitize=${RK_SANITIZE}" -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options("-fsanitize=${RK_SANITIZE}")
   set(RK_SHARED OFF)

@@ -138,11 +138,30 @@ function(rk_isa_sources module)
     set(target rk_${name}_${isa}_objects)
     add_library(${target} OBJECT ${sources})
     rk_compile_like(${target} ${module})
-    target_compile_options(${target} PRIVATE -O3 -ffp-contract=fast ${flags})
+    target_compile_options(${target} PRIVATE -O3 -fwrapv -ffp-contract=fast ${flags})
     target_compile_definitions(${target} PRIVATE RK_ISA=${isa})
     target_sources(rk_${name} PRIVATE $<TARGET_OBJECTS:${target}>)
     set_property(TARGET rk_${name} APPEND PROPERTY RK_EXTRA_OBJECTS ${target})
   endwhile()
+endfunction()
+
+# rk_embed(MODULE FOLDER folder FUNCTION name HEADER file): puts the files of src/<folder>/ into the module, as the function
+# name(file) -> text that the header declares.
+function(rk_embed module)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER;FUNCTION;HEADER" "")
+  rk_target_name(${module} name)
+  if(NOT TARGET rk_${name}_objects)
+    return()
+  endif()
+  set(folder "${PROJECT_SOURCE_DIR}/src/${arg_FOLDER}")
+  file(GLOB files CONFIGURE_DEPENDS "${folder}/*.cuh")
+  set(made "${PROJECT_BINARY_DIR}/embedded/${name}.cc")
+  string(REPLACE ";" "," list "${files}")
+  add_custom_command(OUTPUT "${made}"
+    COMMAND "${CMAKE_COMMAND}" -DFILES=${list} -DOUTPUT=${made} -DFUNCTION=${arg_FUNCTION} -DHEADER=${arg_HEADER}
+      -P "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+    DEPENDS ${files} "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
+  target_sources(rk_${name}_objects PRIVATE "${made}")
 endfunction()
 
 # rk_library(NAME ALIAS alias MODULES ... [EXCEPT ...]): libNAME.a and, if RK_SHARED, libNAME.so from the objects of

@@ -4,7 +4,7 @@
 #
 #   tools/setup.sh build|test|bench [--check]      --check only says what is missing; exit 1 if anything is
 #
-# Debian packages come through apt-get; Python packages go into build/venv and oneDNN into build/deps/onednn, so that all
+# Debian packages come through apt-get; Python packages go into build/venv, oneDNN and NVRTC into build/deps, so that all
 # but the Debian packages leaves with build/. Running it again costs a tenth of a second; an interrupted run is repaired,
 # because a stamp in build/stamps is written only after its step.
 set -euo pipefail
@@ -112,6 +112,27 @@ PYTHON
   rm -rf "$wheels"
 }
 
+# NVRTC compiles kernels for CUDA targets; of its wheel only two libraries are needed.
+install_nvrtc() {
+  local wheels=build/deps/wheels-nvrtc new=build/deps/nvrtc.new
+  rm -rf "$new" "$wheels"
+  mkdir -p "$wheels" "$new/lib"
+  pip download --no-deps --only-binary=:all: --require-hashes --dest "$wheels" -r tools/requirements-nvrtc.txt
+  build/venv/bin/python - "$wheels" "$new/lib" <<'PYTHON'
+import pathlib, sys, zipfile
+wheels, new = map(pathlib.Path, sys.argv[1:])
+for wheel in wheels.glob("nvidia_cuda_nvrtc*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.namelist():
+            name = member.rpartition("/")[2]
+            if name == "libnvrtc.so.12" or name.startswith("libnvrtc-builtins.so"):
+                (new / name).write_bytes(archive.read(member))
+PYTHON
+  rm -rf build/deps/nvrtc
+  mv "$new" build/deps/nvrtc
+  rm -rf "$wheels"
+}
+
 what=${1:-}
 check_only=no
 [[ ${2:-} == --check ]] && check_only=yes
@@ -130,6 +151,8 @@ install_debian_packages "${packages[@]}"
 step venv -- make_venv
 [[ -f build/deps/onednn/lib/libdnnl.so.3.2 ]] || rm -f build/stamps/onednn
 step onednn tools/requirements-onednn.txt -- install_onednn
+[[ -f build/deps/nvrtc/lib/libnvrtc.so.12 ]] || rm -f build/stamps/nvrtc
+step nvrtc tools/requirements-nvrtc.txt -- install_nvrtc
 case $what in
   test) step python-test tools/requirements-test.txt -- pip install -r tools/requirements-test.txt ;;
   bench)

@@ -4,15 +4,39 @@
 #include "api/run/devices.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/tactics/table.h"
+#include "backends/cuda/device.h"
+#include "backends/cuda/tactics/table.h"
 
 namespace rekindle {
 
 OpenDevice open_devices() { return devices_of_this_build(); }
 
+Result<Target> resolve_target(const std::string& name) {
+  RK_TRY(Target target, parse_target(name));
+  if (target.device != "cuda" || target.sm != 0) return target;
+  RK_TRY(const std::vector<GpuProperties> gpus, list_gpus());
+  if (gpus.empty()) return Status::error(Code::device, "this machine has no GPU for target \"" + name + "\"");
+  target.sm = gpus[0].sm;
+  target.units = gpus[0].multiprocessors;
+  return target;
+}
+
 Result<Backend> backend_for(const Target& target) {
   if (target.device == "cpu") return Backend{open_cpu(target.isa), cpu::tactics()};
+  if (target.device == "cuda") {
+    Backend backend{nullptr, cuda::tactics()};
+    backend.name = "cuda";
+    RK_TRY(backend.host_target, parse_target("cpu"));
+    backend.host =
+        std::make_shared<const Backend>(Backend{open_cpu(backend.host_target.isa), cpu::tactics()});
+    // Without a detail it is the GPU of this machine, and tuning measures there.
+    if (target.name == "cuda" || target.name == "cuda:ptx") {
+      RK_TRY(backend.device, open_cuda(0));
+    }
+    return backend;
+  }
   return Status::error(Code::unsupported,
-                       "device '" + target.device + "' is not in this build; there is cpu");
+                       "device '" + target.device + "' is not in this build; there are cpu and cuda");
 }
 
 }  // namespace rekindle

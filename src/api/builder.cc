@@ -151,7 +151,7 @@ Status split_disabled(const BuildOptions& options, const Backend& backend, Compi
 Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name,
                              const BuildOptions& options, TimingCache& cache) {
   CompileOptions compile_options;
-  RK_TRY(compile_options.target, parse_target(target_name));
+  RK_TRY(compile_options.target, resolve_target(target_name));
   RK_TRY(const Backend backend, backend_for(compile_options.target));
   compile_options.threads = options.threads > 0 ? options.threads : usable_cores();
   compile_options.target.threads = compile_options.threads;

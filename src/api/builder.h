@@ -69,6 +69,8 @@ Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::fi
 OpenDevice open_devices();
 /// The device and tactics of a target.
 Result<Backend> backend_for(const Target& target);
+/// parse_target() with what it leaves open asked of this machine: "cuda" becomes the GPU that is here.
+Result<Target> resolve_target(const std::string& name);
 /// The graph of a model, its symbols fixed or bounded as the profiles say.
 struct PreparedModel {
   Graph graph;

@@ -116,7 +116,7 @@ void expose_all(Graph& graph) {
 Result<std::shared_ptr<const Engine>> engine_of_layers(const PreparedModel& model, const Graph& graph,
                                                        const OnTheSpot& how) {
   CompileOptions options;
-  RK_TRY(options.target, parse_target(how.target));
+  RK_TRY(options.target, resolve_target(how.target));
   RK_TRY(const Backend backend, backend_for(options.target));
   options.threads = how.threads > 0 ? how.threads : usable_cores();
   options.target.threads = options.threads;

@@ -94,7 +94,8 @@ Result<int> conformance(Arguments a) {
     return Status::error(Code::invalid_argument,
                          "expected --jobs 0 to 1024, --threads of at least 1, --timeout above 0");
   RK_TRY(a.limits.memory_bytes, parse_bytes(a.memory));
-  RK_TRY(const Target target, parse_target(a.options.target));
+  RK_TRY(const Target target,
+         parse_target(a.options.target));  // workers ask the device: a driver does not outlive a fork
   RK_TRY(const auto cases, find_cases(a.folder, a.filter));
   if (cases.empty())
     return Status::error(Code::not_found,

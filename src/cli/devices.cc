@@ -10,6 +10,7 @@
 
 #include "api/builder.h"
 #include "api/version.h"
+#include "backends/cuda/device.h"
 #include "base/parallel.h"
 #include "cli/command.h"
 
@@ -34,6 +35,31 @@ struct Cache {
 };
 constexpr Cache kCaches[] = {
     {"l1d", _SC_LEVEL1_DCACHE_SIZE}, {"l2", _SC_LEVEL2_CACHE_SIZE}, {"l3", _SC_LEVEL3_CACHE_SIZE}};
+
+/// The GPUs, or one line that says why there are none to use.
+void add_gpus(Json& json, bool prints) {
+  const auto gpus = list_gpus();
+  if (!gpus.ok()) {
+    json["cuda"] = gpus.status().message();
+    if (prints) std::printf("cuda: none (%s)\n", gpus.status().message().c_str());
+    return;
+  }
+  for (size_t i = 0; i < gpus->size(); ++i) {
+    const GpuProperties& gpu = (*gpus)[i];
+    Json entry;
+    entry["name"] = "cuda";
+    entry["number"] = i;
+    entry["processor"] = gpu.name;
+    entry["sm"] = gpu.sm;
+    entry["multiprocessors"] = gpu.multiprocessors;
+    entry["memory_bytes"] = gpu.memory_bytes;
+    entry["l2_bytes"] = gpu.l2_bytes;
+    if (prints)
+      std::printf("cuda: %s\n  architecture     sm_%d\n  multiprocessors  %d\n  memory           %s\n",
+                  gpu.name.c_str(), gpu.sm, gpu.multiprocessors, human_bytes(gpu.memory_bytes).c_str());
+    json["devices"].push_back(std::move(entry));
+  }
+}
 
 Result<int> list_devices(const std::string& json_path) {
   Json json;
@@ -64,6 +90,7 @@ Result<int> list_devices(const std::string& json_path) {
     std::printf("\n");
   }
   json["devices"].push_back(std::move(cpu));
+  add_gpus(json, json_path != "-");
   if (!json_path.empty()) RK_CHECK(write_json(std::move(json), json_path));
   return kOk;
 }

@@ -29,6 +29,17 @@ int64_t size_of(const std::string& text) {
   return number * (*end == 'K' ? 1024 : *end == 'M' ? 1024 * 1024 : 1);
 }
 
+/// GPUs by the names users give; the first of an architecture stands for all of it.
+struct GpuModel {
+  std::string_view name;
+  int sm, multiprocessors;
+};
+constexpr GpuModel kGpuModels[] = {
+    {"p4", 61, 20},        {"p40", 61, 30},   {"gtx1080ti", 61, 28}, {"v100", 70, 80},  {"xavier_nx", 72, 6},
+    {"xavier_agx", 72, 8}, {"t4", 75, 40},    {"rtx2080ti", 75, 68}, {"a100", 80, 108}, {"a10", 86, 72},
+    {"l4", 89, 58},        {"h100", 90, 132}, {"h200", 90, 132},
+};
+
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
   std::string line;
@@ -52,7 +63,27 @@ int64_t l2_size() {
 std::string known_targets() {
   std::string text = "cpu";
   for (const std::string_view name : kIsaNames) text += ", cpu:" + std::string(name);
-  return text;
+  text += ", cuda (the GPU of this machine)";
+  for (const GpuModel& gpu : kGpuModels) text += ", cuda:" + std::string(gpu.name);
+  return text + ", cuda:sm_61 to cuda:sm_90, each also as cuda:sm_61:ptx";
+}
+
+/// "" (this machine's GPU: sm stays 0 until it is asked), "p4", "sm_75", "sm_75:ptx".
+Result<Target> cuda_target(const std::string& name, std::string_view detail) {
+  Target target;
+  target.name = name;
+  target.device = "cuda";
+  target.fast_memory = 48 * 1024;
+  if (detail.ends_with(":ptx")) detail.remove_suffix(4);  // the kind of code; the name keeps it
+  if (detail.empty()) return target;
+  for (const GpuModel& gpu : kGpuModels) {
+    if (detail != gpu.name && detail != "sm_" + std::to_string(gpu.sm)) continue;
+    target.sm = gpu.sm;
+    target.units = gpu.multiprocessors;
+    return target;
+  }
+  return Status::error(Code::invalid_argument, "target \"" + name.substr(0, 80) +
+                                                   "\" is unknown, expected one of " + known_targets());
 }
 
 Result<Target> cpu_target(const std::string& name, std::string_view level) {
@@ -107,7 +138,8 @@ Result<Target> parse_target(const std::string& name) {
           "target \"" + name + "\" ends after the colon, expected one of " + known_targets());
     return cpu_target(name, detail);
   }
-  if (device == "cuda" || device == "emulator")
+  if (device == "cuda") return cuda_target(name, detail);
+  if (device == "emulator")
     return Status::error(Code::unsupported,
                          device + " targets are not in this build, expected one of " + known_targets());
   return Status::error(Code::invalid_argument, "target \"" + name.substr(0, 80) +

@@ -3,16 +3,18 @@
 #include "api/run/devices.h"
 
 #include "backends/cpu/device.h"
+#include "backends/cuda/device.h"
 
 namespace rekindle {
 
 OpenDevice devices_of_this_build() {
   return [](std::string_view name) -> Result<std::shared_ptr<Device>> {
     if (name == "cpu") return open_cpu(detect_isa());
+    if (name == "cuda") return open_cuda(0);
     for (size_t i = 0; i < kIsaNames.size(); ++i)
       if (name == "cpu:" + std::string(kIsaNames[i])) return open_cpu(Isa(i));
     return Status::error(Code::unsupported,
-                         "device '" + std::string(name) + "' is not in this build; there is cpu");
+                         "device '" + std::string(name) + "' is not in this build; there are cpu and cuda");
   };
 }
 

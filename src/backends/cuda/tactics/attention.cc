@@ -1,0 +1,144 @@
+// cuda.attention: attention in one kernel, in FP32 on the plain cores.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "backends/cuda/tactics/epilogue.h"
+#include "backends/cuda/tactics/index_split.h"
+#include "backends/cuda/tactics/table.h"
+#include "math/matmul.h"
+
+namespace rekindle::cuda {
+
+namespace {
+
+struct AttentionRegion {
+  AnchoredRegion parts;
+  const ops::Attention* op = nullptr;
+  int64_t depth = 1, value_depth = 1;
+  Dim queries, keys, items = 1;
+  Shape batch;
+  std::vector<Shape> batches;  // of q, k, v and the mask
+  ValueId mask = ValueId::none;
+};
+
+Result<AttentionRegion> as_attention(const Region& region) {
+  AttentionRegion made;
+  RK_TRY(made.parts, split_at_anchor(region));
+  const Node& node = *made.parts.anchor;
+  made.op = node.op.as<ops::Attention>();
+  if (!made.op) return refuse("the anchor is " + std::string(node.op.name()) + ", not attention");
+  if (!made.parts.head.empty()) return refuse("something elementwise comes before the attention");
+  if (node.inputs.size() > 3) made.mask = node.inputs[3];
+  for (size_t i = 0; i < 3; ++i) {
+    const TensorType& type = region.body[node.inputs[i]].type;
+    if (type.dtype != DType::f32)
+      return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f32");
+    made.batches.emplace_back(type.shape.begin(), type.shape.end() - 2);
+  }
+  const Shape& q = region.body[node.inputs[0]].type.shape;
+  const Shape& k = region.body[node.inputs[1]].type.shape;
+  const Shape& v = region.body[node.inputs[2]].type.shape;
+  const auto depth = q.back().as_int(), value_depth = v.back().as_int();
+  if (!depth || !value_depth || *depth > 128 || *value_depth > 128 || *depth < 1 || *value_depth < 1)
+    return refuse("heads are " + q.back().to_string() + " and " + v.back().to_string() +
+                  " deep, needs 1 to 128");
+  made.depth = *depth;
+  made.value_depth = *value_depth;
+  made.queries = q[q.size() - 2];
+  made.keys = k[k.size() - 2];
+  const Shape& y = region.body[node.outputs[0]].type.shape;
+  made.batch.assign(y.begin(), y.end() - 2);
+  for (const Dim& d : made.batch) made.items = made.items * d;
+  return made;
+}
+
+/// Shared memory of a block in floats, at most what every GPU has without asking: 48 KiB.
+bool fits(const AttentionRegion& made, int64_t queries, int64_t keys) {
+  return (queries * made.depth + keys * (made.depth + 1) + keys * made.value_depth) * 4 <= 48 * 1024;
+}
+
+class AttentionTactic final : public Tactic {
+ public:
+  std::string_view name() const override { return "cuda.attention"; }
+  Result<Space> offer(const Region& region, const Target&) const override {
+    RK_TRY(AttentionRegion made, as_attention(region));
+    RK_CHECK(write(region, made, 16, 32).status());
+    Space space;
+    space.axis("queries", {16, 32, 8}).axis("keys", {64, 32});
+    space.require("the tiles fit into shared memory",
+                  [made](const Config& c) { return fits(made, c[0].second, c[1].second); });
+    return space;
+  }
+  Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
+    RK_TRY(AttentionRegion made, as_attention(region));
+    RK_TRY(KernelWriter writer, write(region, made, config[0].second, config[1].second));
+    return writer.finish("attention_simt", {128}, {ceil_div(made.queries, Dim(config[0].second)), made.items},
+                         target);
+  }
+
+ private:
+  /// Writes the mask's struct; returns the text of an object of it.
+  static Result<std::string> write_mask(KernelWriter& w, const Region& region, const AttentionRegion& made) {
+    if (made.mask == ValueId::none) return std::string("RkNoMask{}");
+    const TensorType& type = region.body[made.mask].type;
+    if (type.dtype != DType::f32 && type.dtype != DType::boolean)
+      return refuse("the mask is " + std::string(to_string(type.dtype)) + ", needs f32 or boolean");
+    Shape all = made.batch;
+    all.push_back(made.queries);
+    all.push_back(made.keys);
+    RK_TRY(IndexSplit split, IndexSplit::make(all, {type.shape}));
+    RK_TRY(std::string element, element_type(type.dtype));
+    RK_CHECK(w.input(region, made.mask, "mask"));
+    const std::string queries = w.dim(made.queries), keys = w.dim(made.keys);
+    const std::string declare = split.declare(w, "e", "i"), offset = split.offset(w, 0, "e", "i");
+    std::string members, initial;
+    for (const std::string& size : w.size_parameters()) {
+      members += "  int " + size + ";\n";
+      initial += ", " + size;
+    }
+    w.outside("struct Mask {\n  const " + element + "* __restrict__ mask;\n  int item;\n" + members +
+              "  __device__ __forceinline__ float add(float score, int row, int key) const {\n    const int "
+              "e = (item * " +
+              queries + " + row) * " + keys + " + key;\n" + declare +
+              (type.dtype == DType::boolean ? "    return mask[" + offset + "] ? score : -RK_INF;\n"
+                                            : "    return score + mask[" + offset + "];\n") +
+              "  }\n};\n");
+    return "Mask{mask, item" + initial + "}";
+  }
+
+  static Result<KernelWriter> write(const Region& region, const AttentionRegion& made, int64_t queries,
+                                    int64_t keys) {
+    KernelWriter w;
+    const Node& node = *made.parts.anchor;
+    for (size_t i = 0; i < 3; ++i) RK_CHECK(w.input(region, node.inputs[i], std::string(1, "qkv"[i])));
+    w.define("RK_QUERIES", queries);
+    w.define("RK_KEYS", keys);
+    w.define("RK_DEPTH", made.depth);
+    w.define("RK_VALUE_DEPTH", made.value_depth);
+    w.define("RK_CAUSAL", made.op->causal ? 1 : 0);
+    w.include("attention.cuh");
+    RK_TRY(IndexSplit split, IndexSplit::make(made.batch, made.batches));
+    const std::string sq = w.dim(made.queries), sk = w.dim(made.keys);
+    const std::string past = w.dim(made.op->causal_offset);
+    w.body("  const int item = blockIdx.y;\n" + split.declare(w, "item", "z"));
+    const int64_t sizes[] = {made.depth, made.depth, made.value_depth};
+    for (size_t i = 0; i < 3; ++i)
+      w.body(std::string("  ") + "qkv"[i] + " += (i64)(" + split.offset(w, i, "item", "z") + ") * " +
+             (i == 0 ? sq : sk) + " * " + std::to_string(sizes[i]) + ";\n");
+    RK_TRY(std::string mask, write_mask(w, region, made));
+    RK_TRY(std::string epilogue, write_epilogue(w, region, made.parts, Dim(made.value_depth), 1));
+    const double scale = made.op->scale != 0 ? made.op->scale : 1.0 / std::sqrt(double(made.depth));
+    w.body(epilogue + "  rk_attention(q, k, v, " + sq + ", " + sk + ", " + Expr(scale).text + ", " + past +
+           ", " + mask + ", item * " + sq + ", epilogue);\n");
+    return w;
+  }
+};
+
+}  // namespace
+
+const Tactic& attention_tactic() {
+  static const AttentionTactic tactic;
+  return tactic;
+}
+
+}  // namespace rekindle::cuda

@@ -1,0 +1,150 @@
+// cuda.resize: scales or sizes known at build; which elements make an output, and how much of each, are
+// tables.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "backends/cuda/tactics/single_node.h"
+#include "backends/cuda/tactics/table.h"
+#include "backends/cuda/tactics/writer.h"
+#include "math/resize_taps.h"
+
+namespace rekindle::cuda {
+
+namespace {
+
+/// One axis: for each output `taps` indices, then as many weights.
+struct AxisTable {
+  int64_t taps = 1;
+  Tensor index, weight;
+};
+
+Result<AxisTable> make_table(const ops::Resize& op, int axis, int64_t in, int64_t out, float scale) {
+  const ops::AxisTaps made = ops::make_taps(op, {axis, in, out, scale, 0, 1});
+  AxisTable table;
+  for (int64_t o = 0; o < out; ++o)
+    table.taps = std::max(table.taps, int64_t(made.begin[size_t(o) + 1] - made.begin[size_t(o)]));
+  RK_TRY(table.index, Tensor::make(DType::i32, {out, table.taps}));
+  RK_TRY(table.weight, Tensor::make(DType::f32, {out, table.taps}));
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t t = 0; t < table.taps; ++t) {
+      const size_t at = made.begin[size_t(o)] + size_t(t);
+      const bool is_there = at < made.begin[size_t(o) + 1];
+      table.index.data<int32_t>()[o * table.taps + t] = is_there ? int32_t(made.taps[at].index) : 0;
+      table.weight.data<float>()[o * table.taps + t] = is_there ? float(made.taps[at].weight) : 0.0f;
+    }
+  return table;
+}
+
+class ResizeTactic final : public Tactic {
+ public:
+  std::string_view name() const override { return "cuda.resize"; }
+  Result<Space> offer(const Region& region, const Target&) const override {
+    RK_CHECK(write(region, 256).status());
+    return Space().axis("threads", {256, 128});
+  }
+  Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
+    const int64_t threads = config[0].second;
+    RK_TRY(Written written, write(region, threads));
+    return written.writer.finish("resize", {uint32_t(threads)},
+                                 {ceil_div(region.output_type(0).count(), Dim(threads * written.width))},
+                                 target);
+  }
+
+ private:
+  struct Written {
+    KernelWriter writer;
+    int width = 1;
+  };
+  static Status check(const Node& node, const ops::Resize& op, const TensorType& x) {
+    for (size_t i = 1; i < node.inputs.size(); ++i)
+      if (node.inputs[i] != ValueId::none)
+        return refuse("its region, scales or sizes are known only at run time");
+    if (op.coordinates == ops::ResizeCoordinates::tf_crop_and_resize) return refuse("it crops");
+    if (op.keep_aspect_ratio != ops::AspectRatio::stretch) return refuse("it keeps the aspect ratio");
+    if (op.exclude_outside) return refuse("weights outside are excluded");
+    if (x.dtype != DType::f32)
+      return refuse("the type is " + std::string(to_string(x.dtype)) + ", needs f32");
+    return {};
+  }
+  struct Axis {
+    size_t axis;
+    AxisTable table;
+  };
+  static Result<std::vector<Axis>> resized_axes(const ops::Resize& op, const Shape& x, const Shape& y) {
+    std::vector<Axis> axes;
+    for (size_t d = 0; d < y.size(); ++d) {
+      if (x[d] == y[d]) continue;
+      const auto in = x[d].as_int(), out = y[d].as_int();
+      if (!in || !out) return refuse("the size of axis " + std::to_string(d) + " is only known by running");
+      float scale = float(*out) / float(*in);
+      for (size_t i = 0; i < op.scales.size(); ++i) {
+        const int64_t axis = op.axes.empty() ? int64_t(i) : op.axes[i];
+        if ((axis + int64_t(y.size())) % int64_t(y.size()) == int64_t(d)) scale = op.scales[i];
+      }
+      RK_TRY(AxisTable table, make_table(op, int(d), *in, *out, scale));
+      axes.push_back({d, std::move(table)});
+    }
+    return axes;
+  }
+  static Result<Written> write(const Region& region, int64_t threads) {
+    Written written;
+    KernelWriter& w = written.writer;
+    RK_TRY(const Node* node, only_node(region));
+    const auto* op = node->op.as<ops::Resize>();
+    if (!op) return refuse("the op is " + std::string(node->op.name()) + ", not resize");
+    const TensorType& x = region.body[node->inputs[0]].type;
+    const Shape& y = region.output_type(0).shape;
+    RK_CHECK(check(*node, *op, x));
+    RK_CHECK(w.input(region, node->inputs[0], "in"));
+    RK_TRY(const std::vector<Axis> axes, resized_axes(*op, x.shape, y));
+    for (size_t i = 0; i < axes.size(); ++i) {
+      w.constant(axes[i].table.index, "index" + std::to_string(i), "i32");
+      w.constant(axes[i].table.weight, "weight" + std::to_string(i));
+    }
+    RK_CHECK(w.output(region.output_type(0), "out"));
+    const bool inner_moves = !axes.empty() && axes.back().axis + 1 == y.size();
+    written.width = !inner_moves && !y.empty() && y.back().divisible_by(4) ? 4 : 1;
+    const std::string lanes = std::to_string(written.width);
+    w.body("  const int e = (blockIdx.x * " + std::to_string(threads) + " + threadIdx.x) * " + lanes +
+           ";\n  if (e >= " + w.dim(region.output_type(0).count()) +
+           ") return;\n  int rest = e, base = 0;\n");
+    Dim stride = 1;
+    std::vector<std::string> strides(y.size());
+    for (size_t d = y.size(); d-- > 0;) {
+      const std::string name = "i" + std::to_string(d);
+      strides[d] = w.dim(stride);
+      w.body("  const int " + name + " = rest % " + w.dim(y[d]) + ";\n  rest /= " + w.dim(y[d]) + ";\n");
+      if (std::none_of(axes.begin(), axes.end(), [&](const Axis& a) { return a.axis == d; }))
+        w.body("  base += " + name + " * " + strides[d] + ";\n");
+      stride = stride * x.shape[d];
+    }
+    w.body("  Vector<float, " + lanes + "> y{};\n");
+    std::string at = "base", factor = "1.f", close;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      const std::string t = "t" + std::to_string(i), taps = std::to_string(axes[i].table.taps),
+                        n = std::to_string(i);
+      const std::string slot = "i" + std::to_string(axes[i].axis) + " * " + taps + " + " + t;
+      w.body("#pragma unroll\n  for (int " + t + " = 0; " + t + " < " + taps + "; ++" + t +
+             ") {\n  const int at" + n + " = " + at + " + index" + n + "[" + slot + "] * " +
+             strides[axes[i].axis] + ";\n  const float f" + n + " = " + factor + " * weight" + n + "[" +
+             slot + "];\n");
+      at = "at" + n;
+      factor = "f" + n;
+      close += "  }\n";
+    }
+    w.body("  const auto v = rk_load<float, " + lanes + ">(in + " + at +
+           ");\n#pragma unroll\n  for (int j = 0; j < " + lanes + "; ++j) y.at[j] = fmaf(v.at[j], " + factor +
+           ", y.at[j]);\n" + close);
+    w.body("  rk_store(out + e, y);\n");
+    return written;
+  }
+};
+
+}  // namespace
+
+const Tactic& resize_tactic() {
+  static const ResizeTactic tactic;
+  return tactic;
+}
+
+}  // namespace rekindle::cuda

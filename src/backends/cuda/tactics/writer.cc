@@ -1,0 +1,117 @@
+// Assembling source text.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/tactics/writer.h"
+
+#include <algorithm>
+
+#include "backends/cuda/tactics/kernel_files.h"
+#include "backends/cuda/tactics/nvrtc.h"
+#include "compiler/anchored_region.h"
+
+namespace rekindle::cuda {
+
+Result<std::string> element_type(DType type) {
+  switch (type) {
+    case DType::f32:
+      return std::string("float");
+    case DType::i32:
+      return std::string("i32");
+    case DType::i64:
+      return std::string("i64");
+    case DType::u8:
+    case DType::boolean:
+      return std::string("u8");
+    case DType::i8:
+      return std::string("i8");
+    default:
+      return refuse("kernels do not compute in " + std::string(to_string(type)));
+  }
+}
+
+Status KernelWriter::input(const Region& region, ValueId v, const std::string& name) {
+  RK_TRY(std::string type, element_type(region.body[v].type.dtype));
+  RK_TRY(KernelInput input, kernel_input(region, v));
+  inputs_.push_back(std::move(input));
+  parameters_.push_back("const " + type + "* __restrict__ " + name);
+  return {};
+}
+
+void KernelWriter::constant(Tensor value, const std::string& name, const std::string& element) {
+  inputs_.push_back({-1, std::move(value)});
+  parameters_.push_back("const " + element + "* __restrict__ " + name);
+}
+
+Status KernelWriter::output(const TensorType& type, const std::string& name) {
+  RK_TRY(std::string element, element_type(type.dtype));
+  parameters_.push_back(element + "* __restrict__ " + name);
+  return {};
+}
+
+std::string KernelWriter::dim(const Dim& d) {
+  if (const auto value = d.as_int()) return std::to_string(*value);
+  const auto found = std::find(scalars_.begin(), scalars_.end(), d);
+  const auto index = size_t(found - scalars_.begin());
+  if (found == scalars_.end()) scalars_.push_back(d);
+  return "s" + std::to_string(index);
+}
+
+std::vector<std::string> KernelWriter::size_parameters() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < scalars_.size(); ++i) names.push_back("s" + std::to_string(i));
+  return names;
+}
+
+void KernelWriter::define(const std::string& name, const std::string& value) {
+  defines_ += "#define " + name + " " + value + "\n";
+}
+
+void KernelWriter::include(std::string_view file) {
+  if (std::find(files_.begin(), files_.end(), file) == files_.end()) files_.push_back(file);
+}
+
+std::string KernelWriter::source(const std::string& name, uint32_t threads, int min_blocks) const {
+  std::string text = defines_;
+  text += kernel_file("prelude.cuh");
+  for (std::string_view file : files_) text += kernel_file(file);
+  text += outside_;
+  text += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads);
+  if (min_blocks > 0) text += ", " + std::to_string(min_blocks);
+  text += ") " + name + "(";
+  std::string separator;
+  for (const std::string& parameter : parameters_) {
+    text += separator + parameter;
+    separator = ", ";
+  }
+  for (size_t i = 0; i < scalars_.size(); ++i) {
+    text += separator + "int s" + std::to_string(i);
+    separator = ", ";
+  }
+  return text + ") {\n" + body_ + "}\n";
+}
+
+Result<BuiltKernel> KernelWriter::finish(const std::string& name, std::vector<uint32_t> block,
+                                         std::vector<Dim> grid, const Target& target, int min_blocks) {
+  uint32_t threads = 1;
+  for (uint32_t n : block) threads *= n;
+  RK_TRY(const Nvrtc* const nvrtc, Nvrtc::load());
+  BuiltKernel kernel;
+  kernel.image.name = name;
+  CodeBundle bundle;
+  const std::string text = source(name, threads, min_blocks);
+  const CodeKind kind = target.name.ends_with(":ptx") ? CodeKind::ptx : CodeKind::cubin;
+  RK_TRY(CompiledCode compiled, nvrtc->compile(text, name, target.sm, kind));
+  bundle.images.push_back(std::move(compiled.image));
+  kernel.code = to_bytes(bundle);
+  LaunchParams params;
+  params.block = std::move(block);
+  params.registers = uint32_t(compiled.report.registers);
+  params.spill_bytes = uint32_t(compiled.report.spill_bytes);
+  params.static_shared_bytes = uint32_t(compiled.report.shared_bytes);
+  kernel.image.params = to_bytes(params);
+  kernel.inputs = inputs_;
+  kernel.grid = std::move(grid);
+  kernel.scalars = scalars_;
+  return kernel;
+}
+
+}  // namespace rekindle::cuda

@@ -37,7 +37,7 @@ Status choose_for(const Graph& graph, NodeId id, LoweringContext& context, Lower
 Result<bool> split_if_faster(Graph& graph, NodeId id, LoweringContext& context) {
   if (context.options->effort == 0 || !graph[id].op.is<ops::Region>()) return false;
   RK_TRY(const Region region, region_of(graph, id, context.sizes));
-  RK_TRY(auto parts, split_at_anchor(region));
+  RK_TRY(auto parts, split_region(region));
   if (!parts) return false;
   const auto times = time_split(region, *parts, *context.tuner);
   if (!times.ok() || !times->is_faster_apart()) return false;

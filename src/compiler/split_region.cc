@@ -41,7 +41,7 @@ Status join(Graph& graph, const std::vector<std::string>& values) {
 
 }  // namespace
 
-Result<std::optional<Graph>> split_at_anchor(const Region& region) {
+Result<std::optional<Graph>> split_region(const Region& region) {
   const Graph& body = region.body;
   const Node* anchor = region.anchor_node();
   if (!anchor || body.node_count() < 2 ||

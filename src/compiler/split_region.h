@@ -10,7 +10,7 @@ namespace rekindle {
 
 /// The region's body with its anchor (and a constant bias) in one node, what comes before and after in one
 /// each; none when there is nothing around the anchor.
-Result<std::optional<Graph>> split_at_anchor(const Region& region);
+Result<std::optional<Graph>> split_region(const Region& region);
 
 /// What measuring says of a region and of its parts.
 struct SplitTimes {

@@ -18,7 +18,7 @@ Region region_of_text(const std::string& text) {
 }
 
 test::Labels labels_of_parts(const Region& region) {
-  const auto parts = split_at_anchor(region);
+  const auto parts = split_region(region);
   EXPECT_TRUE(parts.ok()) << parts.status().to_string();
   test::Labels labels;
   if (!parts.ok() || !*parts) return labels;
@@ -79,7 +79,7 @@ TEST(SplitRegion, TimesOfTheWholeAndItsParts) {
   const Target target = *parse_target("cpu");
   TimingCache cache;
   Tuner tuner(open_cpu(target.isa), cpu::tactics(), target, {.effort = 1}, cache);
-  const auto parts = split_at_anchor(region);
+  const auto parts = split_region(region);
   ASSERT_TRUE(parts.ok() && *parts);
   const auto times = time_split(region, **parts, tuner);
   ASSERT_TRUE(times.ok()) << times.status().to_string();

@@ -39,7 +39,9 @@ struct LaunchParams {
   uint32_t registers = 0, spill_bytes = 0, static_shared_bytes = 0;
   static constexpr auto fields = rekindle::fields(
       "block", &LaunchParams::block, "shared_bytes", &LaunchParams::shared_bytes, "has_workspace",
-      &LaunchParams::has_workspace, "zeroed_workspace_bytes", &LaunchParams::zeroed_workspace_bytes);
+      &LaunchParams::has_workspace, "zeroed_workspace_bytes", &LaunchParams::zeroed_workspace_bytes,
+      "registers", &LaunchParams::registers, "spill_bytes", &LaunchParams::spill_bytes, "static_shared_bytes",
+      &LaunchParams::static_shared_bytes);
 };
 
 }  // namespace rekindle::cuda

@@ -30,7 +30,9 @@ TEST(Driver, OpensOrSaysWhatIsMissing) {
 TEST(Driver, RefusesAGpuThatIsNotThere) {
   const auto device = open_cuda(999);
   ASSERT_FALSE(device.ok());
-  if (cuda::driver().ok()) EXPECT_THAT(device.status().message(), HasSubstr("there is no GPU number 999"));
+  if (cuda::driver().ok()) {
+    EXPECT_THAT(device.status().message(), HasSubstr("there is no GPU number 999"));
+  }
 }
 
 TEST(Code, ComesBackAsItWasWritten) {

@@ -11,7 +11,8 @@ namespace rekindle::cuda {
 
 namespace {
 
-constexpr int64_t kMostInRegisters = 32;  // floats of a row that a thread keeps
+// Floats of a row that a thread keeps: what compiles without spills for sm_61.
+constexpr int64_t kMostInWarp = 32, kMostInTwoWarps = 8, kMostInRegisters = 12;
 
 struct RowsRegion {
   AnchoredRegion parts;
@@ -69,7 +70,10 @@ class Rows final : public Tactic {
     Space space;
     space.axis("threads", order_of(made.columns));
     space.require("a row fits into registers", [columns = made.columns](const Config& config) {
-      return (columns + config[0].second - 1) / config[0].second <= kMostInRegisters;
+      const int64_t threads = config[0].second, most = threads == 32   ? kMostInWarp
+                                                       : threads == 64 ? kMostInTwoWarps
+                                                                       : kMostInRegisters;
+      return (columns + threads - 1) / threads <= most;
     });
     return space;
   }

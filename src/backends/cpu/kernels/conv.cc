@@ -4,6 +4,7 @@
 
 #include "backends/cpu/contraction.h"
 #include "backends/cpu/host_kernels.h"
+#include "backends/cpu/nothing_to_do.h"
 #include "backends/cpu/sliding.h"
 
 namespace rekindle::cpu {
@@ -197,10 +198,6 @@ class ConvLaunch final : public Launch {
   int64_t worker_bytes_;
 };
 
-class NothingToDo final : public Launch {
-  Status run(Stream&, const void* const*, void* const*, void*) override { return {}; }
-};
-
 Status bad_conv(const std::string& what) { return Status::error(Code::invalid_argument, "conv: " + what); }
 
 constexpr int64_t kFewChannels = 8;  // up to here a pixel is too short a run
@@ -211,7 +208,7 @@ class ConvKernel final : public Kernel {
 
   Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
     RK_TRY(ConvPlan plan, make_plan(shapes));
-    if (plan.m * plan.outer == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
+    if (plan.m * plan.outer == 0) return NothingToDo::make();
     return std::unique_ptr<Launch>(std::make_unique<ConvLaunch>(std::move(plan)));
   }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "backends/cpu/host_kernels.h"
+#include "backends/cpu/nothing_to_do.h"
 #include "backends/cpu/panels.h"
 #include "backends/cpu/sliding.h"
 #include "backends/cpu/tail.h"
@@ -217,10 +218,6 @@ class DepthwiseLaunch final : public Launch {
   int64_t worker_bytes_;
 };
 
-class NothingToDo final : public Launch {
-  Status run(Stream&, const void* const*, void* const*, void*) override { return {}; }
-};
-
 Status bad_depthwise(const std::string& what) {
   return Status::error(Code::invalid_argument, "depthwise: " + what);
 }
@@ -246,7 +243,7 @@ class DepthwiseKernel final : public Kernel {
       for (Dims& s : plan.nest.strides) s.push_back(0);
     }
     plan.m = plan.nest.dims.back(), plan.outer = plan.nest.iterations(plan.nest.depth() - 1);
-    if (plan.m * plan.outer == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
+    if (plan.m * plan.outer == 0) return NothingToDo::make();
     plan.tile_pixels = std::max<int64_t>(1, kTileFloats / plan.s.channels);
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.tile_pixels * plan.s.channels));
     plan.in_blocks = fits_blocks(plan.s);

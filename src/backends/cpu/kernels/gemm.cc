@@ -4,6 +4,7 @@
 
 #include "backends/cpu/contraction.h"
 #include "backends/cpu/host_kernels.h"
+#include "backends/cpu/nothing_to_do.h"
 #include "backends/cpu/workers.h"
 
 namespace rekindle::cpu {
@@ -169,10 +170,6 @@ class GemmLaunch final : public Launch {
   int64_t worker_bytes_;
 };
 
-class NothingToDo final : public Launch {
-  Status run(Stream&, const void* const*, void* const*, void*) override { return {}; }
-};
-
 Status bad_shapes(const std::string& what) { return Status::error(Code::invalid_argument, "gemm: " + what); }
 
 class GemmKernel final : public Kernel {
@@ -181,7 +178,7 @@ class GemmKernel final : public Kernel {
 
   Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
     RK_TRY(GemmPlan plan, make_plan(shapes));
-    if (plan.m * plan.n * plan.outer == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
+    if (plan.m * plan.n * plan.outer == 0) return NothingToDo::make();
     return std::unique_ptr<Launch>(std::make_unique<GemmLaunch>(std::move(plan)));
   }
 

@@ -9,6 +9,7 @@
 
 #include "backends/cpu/host_kernels.h"
 #include "backends/cpu/loop_nest.h"
+#include "backends/cpu/nothing_to_do.h"
 #include "backends/cpu/sliding.h"
 #include "backends/cpu/workers.h"
 
@@ -140,10 +141,6 @@ class OnednnLaunch final : public Launch {
   int64_t scratch_;  // the primitive's own comes first
 };
 
-class NothingToDo final : public Launch {
-  Status run(Stream&, const void* const*, void* const*, void*) override { return {}; }
-};
-
 class OnednnKernel final : public Kernel {
  public:
   OnednnKernel(OnednnParams params, Isa isa) : params_(std::move(params)), isa_(isa) {}
@@ -151,7 +148,7 @@ class OnednnKernel final : public Kernel {
   Result<std::unique_ptr<Launch>> prepare(const LaunchShapes& shapes) const override {
     RK_TRY(OnednnProblem problem, onednn_problem(params_, shapes));
     const Dims& out = shapes.outputs[0].dims;
-    if (count_of(out) == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
+    if (count_of(out) == 0) return NothingToDo::make();
     problem.weights_format = params_.packed ? params_.weights_format : "plain";
     auto primitive = OnednnPrimitive::make(problem, shapes.threads);
     // Another number of threads or other sizes may want another format.

@@ -4,6 +4,7 @@
 
 #include "backends/cpu/contraction.h"
 #include "backends/cpu/host_kernels.h"
+#include "backends/cpu/nothing_to_do.h"
 #include "backends/cpu/sliding.h"
 
 namespace rekindle::cpu {
@@ -142,10 +143,6 @@ class WinogradLaunch final : public Launch {
   const WinogradKernels& kernels_;
 };
 
-class NothingToDo final : public Launch {
-  Status run(Stream&, const void* const*, void* const*, void*) override { return {}; }
-};
-
 Status bad_winograd(const std::string& what) {
   return Status::error(Code::invalid_argument, "winograd: " + what);
 }
@@ -176,7 +173,7 @@ class WinogradKernel final : public Kernel {
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.tile * plan.out_channels));
     plan.tiles_y = (plan.s.y.out + plan.tile - 1) / plan.tile,
     plan.tiles_x = (plan.s.x.out + plan.tile - 1) / plan.tile;
-    if (plan.tiles() == 0) return std::unique_ptr<Launch>(std::make_unique<NothingToDo>());
+    if (plan.tiles() == 0) return NothingToDo::make();
     const double work =
         double(plan.tiles()) * double(plan.elements()) * double(plan.s.channels) * double(plan.out_channels);
     plan.workers = std::min<int64_t>(contraction_workers(work, shapes.threads), plan.tiles());

@@ -22,15 +22,15 @@ template <class T> WindowParams window_of(const T& conv, const Tensor& weight) {
   return window;
 }
 
-}  // namespace
-
-Result<ConvRegion> as_conv(const Region& region) {
-  RK_TRY(const AnchoredRegion parts, split_at_anchor(region));
-  ConvRegion conv;
+/// What both kinds ask for: channels-last f32 of one or two spatial axes, constant weights, only a tail
+/// around it.
+template <class Op, class Made>
+Result<AnchoredRegion> read_anchor(const Region& region, const std::string& what, Made& conv) {
+  RK_TRY(AnchoredRegion parts, split_at_anchor(region));
   conv.node = parts.anchor;
-  conv.op = conv.node->op.as<ops::Conv>();
-  if (!conv.op) return refuse("the anchor is " + std::string(conv.node->op.name()) + ", not conv");
-  if (!parts.head.empty()) return refuse("something elementwise comes before the convolution");
+  conv.op = conv.node->op.template as<Op>();
+  if (!conv.op) return refuse("the anchor is " + std::string(conv.node->op.name()) + ", not " + Op::name);
+  if (!parts.head.empty()) return refuse("something elementwise comes before the " + what);
   const TensorType& x = region.body[conv.node->inputs[0]].type;
   RK_CHECK(needs_f32(region, conv.node->inputs[0]));
   if (conv.op->layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
@@ -39,12 +39,26 @@ Result<ConvRegion> as_conv(const Region& region) {
   conv.weight = region.constant(conv.node->inputs[1]);
   if (!conv.weight) return refuse("the weights are no constant");
   if (conv.weight->count() == 0) return refuse("the weights are empty");
-  conv.out_channels = conv.weight->dims()[0];
-  conv.in_channels = conv.weight->dims()[1] * conv.op->group;
   conv.window = window_of(*conv.op, *conv.weight);
+  return parts;
+}
+
+/// The bias and the tail, once the channels are known.
+template <class Made> Status read_tail(const Region& region, const AnchoredRegion& parts, Made& conv) {
   const ValueId bias = conv.node->inputs.size() > 2 ? conv.node->inputs[2] : ValueId::none;
   if (bias != ValueId::none) RK_CHECK(needs_f32(region, bias));
   RK_TRY(conv.tail, tail_with_bias(region, parts, conv.out_channels, bias));
+  return {};
+}
+
+}  // namespace
+
+Result<ConvRegion> as_conv(const Region& region) {
+  ConvRegion conv;
+  RK_TRY(const AnchoredRegion parts, read_anchor<ops::Conv>(region, "convolution", conv));
+  conv.out_channels = conv.weight->dims()[0];
+  conv.in_channels = conv.weight->dims()[1] * conv.op->group;
+  RK_CHECK(read_tail(region, parts, conv));
   return conv;
 }
 
@@ -70,29 +84,14 @@ Result<std::vector<int64_t>> cut_of(const ops::ConvTranspose& op, const WindowPa
 }  // namespace
 
 Result<ConvTransposeRegion> as_conv_transpose(const Region& region) {
-  RK_TRY(const AnchoredRegion parts, split_at_anchor(region));
   ConvTransposeRegion conv;
-  conv.node = parts.anchor;
-  conv.op = conv.node->op.as<ops::ConvTranspose>();
-  if (!conv.op) return refuse("the anchor is " + std::string(conv.node->op.name()) + ", not conv_transpose");
-  if (!parts.head.empty()) return refuse("something elementwise comes before the transposed convolution");
-  const TensorType& x = region.body[conv.node->inputs[0]].type;
-  RK_CHECK(needs_f32(region, conv.node->inputs[0]));
-  if (conv.op->layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
-  if (x.rank() != 3 && x.rank() != 4)
-    return refuse("it has " + std::to_string(x.rank() - 2) + " spatial axes, needs 1 or 2");
-  conv.weight = region.constant(conv.node->inputs[1]);
-  if (!conv.weight) return refuse("the weights are no constant");
-  if (conv.weight->count() == 0) return refuse("the weights are empty");
+  RK_TRY(const AnchoredRegion parts, read_anchor<ops::ConvTranspose>(region, "transposed convolution", conv));
   conv.in_channels = conv.weight->dims()[0];
   conv.out_channels = conv.weight->dims()[1] * conv.op->group;
-  conv.window = window_of(*conv.op, *conv.weight);
   conv.window.same_upper = conv.window.same_lower = false;
-  RK_TRY(conv.window.begin,
-         cut_of(*conv.op, conv.window, x.shape, region.body[conv.node->outputs[0]].type.shape));
-  const ValueId bias = conv.node->inputs.size() > 2 ? conv.node->inputs[2] : ValueId::none;
-  if (bias != ValueId::none) RK_CHECK(needs_f32(region, bias));
-  RK_TRY(conv.tail, tail_with_bias(region, parts, conv.out_channels, bias));
+  RK_TRY(conv.window.begin, cut_of(*conv.op, conv.window, region.body[conv.node->inputs[0]].type.shape,
+                                   region.body[conv.node->outputs[0]].type.shape));
+  RK_CHECK(read_tail(region, parts, conv));
   return conv;
 }
 

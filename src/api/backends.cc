@@ -30,7 +30,7 @@ Result<Backend> backend_for(const Target& target) {
     backend.host =
         std::make_shared<const Backend>(Backend{open_cpu(backend.host_target.isa), cpu::tactics()});
     // Without a detail it is the GPU of this machine, and tuning measures there.
-    if (target.name == "cuda" || target.name == "cuda:ptx") {
+    if (target.name == "cuda") {
       RK_TRY(backend.device, open_cuda(0));
     }
     return backend;

@@ -23,11 +23,6 @@ class CudaStream final : public Stream {
   StreamHandle handle_ = nullptr;
 };
 
-/// Registers and memory of a loaded function, for reports.
-struct KernelResources {
-  int registers = 0, local_bytes = 0, static_shared_bytes = 0;
-};
-
 /// Loads the first image that the GPU can run. Errors: none of them can, with what they were made for.
 Result<std::shared_ptr<const Kernel>> load_kernel(std::shared_ptr<const GpuContext> context,
                                                   const KernelImage& image, std::span<const std::byte> code);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "backends/cuda/tactics/writer.h"
 #include "math/cast.h"
 #include "math/elementwise.h"
 
@@ -12,20 +13,11 @@ namespace rekindle::cuda {
 
 namespace {
 
-/// Types of values in registers: booleans are bool there, bytes in memory.
+/// Types of values in registers: booleans are bool there, bytes in memory. Bytes are only moved.
 Result<std::string> register_type(DType type) {
-  switch (type) {
-    case DType::f32:
-      return std::string("float");
-    case DType::i32:
-      return std::string("i32");
-    case DType::i64:
-      return std::string("i64");
-    case DType::boolean:
-      return std::string("bool");
-    default:
-      return refuse("kernels do not compute in " + std::string(to_string(type)));
-  }
+  if (type == DType::boolean) return std::string("bool");
+  if (bits_of(type) < 32) return refuse("kernels do not compute in " + std::string(to_string(type)));
+  return element_type(type);
 }
 
 /// Formulas whose literals are floats are exact on integers only for these.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "math/gather.h"
 
+#include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -19,19 +20,13 @@ class GatherTactic final : public Tactic {
   }
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     const int64_t threads = config[0].second;
-    RK_TRY(Written written, write(region, threads));
-    return written.writer.finish("gather", {uint32_t(threads)},
-                                 {ceil_div(region.output_type(0).count(), Dim(threads * written.width))},
-                                 target);
+    RK_TRY(FlatKernel written, write(region, threads));
+    return written.finish("gather", region, threads, target);
   }
 
  private:
-  struct Written {
-    KernelWriter writer;
-    int width = 1;
-  };
-  static Result<Written> write(const Region& region, int64_t threads) {
-    Written written;
+  static Result<FlatKernel> write(const Region& region, int64_t threads) {
+    FlatKernel written;
     KernelWriter& w = written.writer;
     RK_TRY(const Node* node, only_node(region));
     const auto* op = node->op.as<ops::Gather>();
@@ -51,8 +46,7 @@ class GatherTactic final : public Tactic {
     const std::string lanes = std::to_string(written.width), row = w.dim(inner),
                       count = w.dim(indices.count());
     const std::string size = w.dim(x.shape[size_t(axis)]);
-    w.body("  const int e = (blockIdx.x * " + std::to_string(threads) + " + threadIdx.x) * " + lanes +
-           ";\n  if (e >= " + w.dim(region.output_type(0).count()) + ") return;\n");
+    written.begin(region, threads);
     w.body("  const int column = e % " + row + ", pick = e / " + row + " % " + count + ", outer = e / " +
            row + " / " + count + ";\n  i64 index = indices[pick];\n  if (index < 0) index += " + size +
            ";\n");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -130,19 +131,13 @@ class MovementTactic final : public Tactic {
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     RK_TRY(Movement made, as_movement(region));
     const int64_t threads = config[0].second;
-    RK_TRY(Written written, write(region, made, threads));
-    return written.writer.finish("movement", {uint32_t(threads)},
-                                 {ceil_div(region.output_type(0).count(), Dim(threads * written.width))},
-                                 target);
+    RK_TRY(FlatKernel written, write(region, made, threads));
+    return written.finish("movement", region, threads, target);
   }
 
  private:
-  struct Written {
-    KernelWriter writer;
-    int width = 1;
-  };
-  static Result<Written> write(const Region& region, const Movement& made, int64_t threads) {
-    Written written;
+  static Result<FlatKernel> write(const Region& region, const Movement& made, int64_t threads) {
+    FlatKernel written;
     KernelWriter& w = written.writer;
     const std::vector<Walk> walks = merged(made.walks);
     const Walk& last = walks.back();
@@ -154,9 +149,8 @@ class MovementTactic final : public Tactic {
     RK_TRY(std::string element, element_type(region.output_type(0).dtype));
     RK_CHECK(w.input(region, made.node->inputs[0], "in"));
     RK_CHECK(w.output(region.output_type(0), "out"));
-    w.body("  const int e = (blockIdx.x * " + std::to_string(threads) + " + threadIdx.x) * " + lanes +
-           ";\n  if (e >= " + w.dim(region.output_type(0).count()) +
-           ") return;\n  int rest = e, from = 0;\n");
+    written.begin(region, threads);
+    w.body("  int rest = e, from = 0;\n");
     if (made.pads) w.body("  bool inside = true;\n");
     for (size_t d = walks.size(); d-- > 0;) {
       const Walk& walk = walks[d];

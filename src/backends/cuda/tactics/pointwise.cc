@@ -1,5 +1,6 @@
 // cuda.pointwise: any region of elementwise ops, and plain copies.
 // SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/index_split.h"
 #include "backends/cuda/tactics/table.h"
@@ -48,20 +49,14 @@ class Pointwise final : public Tactic {
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     RK_TRY(PointwiseRegion made, as_pointwise(region));
     const int64_t threads = config[1].second;
-    RK_TRY(Written written, write(region, made, config[0].second, threads));
-    return written.writer.finish("pointwise", {uint32_t(threads)},
-                                 {ceil_div(region.output_type(0).count(), Dim(threads * written.width))},
-                                 target);
+    RK_TRY(FlatKernel written, write(region, made, config[0].second, threads));
+    return written.finish("pointwise", region, threads, target);
   }
 
  private:
-  struct Written {
-    KernelWriter writer;
-    int width = 1;
-  };
-  static Result<Written> write(const Region& region, const PointwiseRegion& made, int64_t wanted,
-                               int64_t threads) {
-    Written written;
+  static Result<FlatKernel> write(const Region& region, const PointwiseRegion& made, int64_t wanted,
+                                  int64_t threads) {
+    FlatKernel written;
     KernelWriter& w = written.writer;
     const TensorType& out = region.output_type(0);
     std::vector<Shape> shapes;
@@ -73,8 +68,7 @@ class Pointwise final : public Tactic {
       RK_CHECK(w.input(region, made.inputs[i], "in" + std::to_string(i)));
     for (size_t i = 0; i < made.results.size(); ++i)
       RK_CHECK(w.output(region.output_type(i), "out" + std::to_string(i)));
-    w.body("  const int e = (blockIdx.x * " + std::to_string(threads) + " + threadIdx.x) * " + lanes + ";\n");
-    w.body("  if (e >= " + w.dim(out.count()) + ") return;\n");
+    written.begin(region, threads);
     w.body(split.declare(w, "e", "i"));
     ValueNames names;
     for (size_t i = 0; i < made.inputs.size(); ++i) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -44,17 +45,11 @@ class ResizeTactic final : public Tactic {
   }
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     const int64_t threads = config[0].second;
-    RK_TRY(Written written, write(region, threads));
-    return written.writer.finish("resize", {uint32_t(threads)},
-                                 {ceil_div(region.output_type(0).count(), Dim(threads * written.width))},
-                                 target);
+    RK_TRY(FlatKernel written, write(region, threads));
+    return written.finish("resize", region, threads, target);
   }
 
  private:
-  struct Written {
-    KernelWriter writer;
-    int width = 1;
-  };
   static Status check(const Node& node, const ops::Resize& op, const TensorType& x) {
     for (size_t i = 1; i < node.inputs.size(); ++i)
       if (node.inputs[i] != ValueId::none)
@@ -86,8 +81,8 @@ class ResizeTactic final : public Tactic {
     }
     return axes;
   }
-  static Result<Written> write(const Region& region, int64_t threads) {
-    Written written;
+  static Result<FlatKernel> write(const Region& region, int64_t threads) {
+    FlatKernel written;
     KernelWriter& w = written.writer;
     RK_TRY(const Node* node, only_node(region));
     const auto* op = node->op.as<ops::Resize>();
@@ -105,9 +100,8 @@ class ResizeTactic final : public Tactic {
     const bool inner_moves = !axes.empty() && axes.back().axis + 1 == y.size();
     written.width = !inner_moves && !y.empty() && y.back().divisible_by(4) ? 4 : 1;
     const std::string lanes = std::to_string(written.width);
-    w.body("  const int e = (blockIdx.x * " + std::to_string(threads) + " + threadIdx.x) * " + lanes +
-           ";\n  if (e >= " + w.dim(region.output_type(0).count()) +
-           ") return;\n  int rest = e, base = 0;\n");
+    written.begin(region, threads);
+    w.body("  int rest = e, base = 0;\n");
     Dim stride = 1;
     std::vector<std::string> strides(y.size());
     for (size_t d = y.size(); d-- > 0;) {

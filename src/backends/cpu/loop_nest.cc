@@ -19,6 +19,10 @@ bool is_contiguous(const ArgShape& arg) {
   return true;
 }
 
+bool is_vector(const ArgShape& arg, int64_t n) {
+  return arg.dtype == DType::f32 && arg.dims == Dims{n} && is_contiguous(arg);
+}
+
 Result<Dims> broadcast_strides(const ArgShape& arg, const Dims& dims) {
   if (arg.dims.size() > dims.size())
     return Status::error(Code::invalid_argument, "an operand of shape " + to_string(arg.dims) +
@@ -62,6 +66,17 @@ Result<LoopNest> LoopNest::make(const Dims& dims, const std::vector<Dims>& strid
                                                 " loops that cannot be merged, expected at most " +
                                                 std::to_string(kMostLoops));
   return nest;
+}
+
+Result<LoopNest> LoopNest::of_rows(const Dims& output, const std::vector<Dims>& strides) {
+  RK_TRY(LoopNest nest, make({output.begin(), output.end() - 1}, strides, false));
+  if (nest.depth() == 0) nest.add_single();
+  return nest;
+}
+
+void LoopNest::add_single() {
+  dims.push_back(1);
+  for (Dims& s : strides) s.push_back(0);
 }
 
 int64_t LoopNest::iterations(size_t count) const {

@@ -12,6 +12,8 @@ namespace rekindle::cpu {
 /// Strides of an argument in elements, contiguous ones made explicit.
 Dims strides_of(const ArgShape& arg);
 bool is_contiguous(const ArgShape& arg);
+/// Whether it is f32[n] without gaps: a bias.
+bool is_vector(const ArgShape& arg, int64_t n);
 /// Strides of an operand broadcast to `dims` (aligned at the last dim): 0 along dims in which it has one
 /// element.
 Result<Dims> broadcast_strides(const ArgShape& arg, const Dims& dims);
@@ -25,6 +27,11 @@ struct LoopNest {
   /// Drops loops of one step and merges neighbours that every operand crosses evenly; `sorted` first puts the
   /// loops in the order of the first operand's strides, largest first. Error past kMostLoops.
   static Result<LoopNest> make(const Dims& dims, const std::vector<Dims>& strides, bool sorted = true);
+  /// Loops over the rows of an output: all its dims but the last. There is at least one, of one step if need
+  /// be.
+  static Result<LoopNest> of_rows(const Dims& output, const std::vector<Dims>& strides);
+  /// Adds an innermost loop of one step.
+  void add_single();
   size_t depth() const { return dims.size(); }
   /// Iterations of the outer `count` loops.
   int64_t iterations(size_t count) const;

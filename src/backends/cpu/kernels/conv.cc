@@ -237,12 +237,7 @@ class ConvKernel final : public Kernel {
     }
     RK_CHECK(check(shapes, plan));
     RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
-    const Dims& out = shapes.outputs[0].dims;
-    RK_TRY(plan.nest, LoopNest::make({out.begin(), out.end() - 1}, plan.tail.row_strides(), false));
-    if (plan.nest.depth() == 0) {
-      plan.nest.dims.push_back(1);
-      for (Dims& s : plan.nest.strides) s.push_back(0);
-    }
+    RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back(), plan.outer = plan.nest.iterations(plan.nest.depth() - 1);
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.c.tile_floats()));
     if (plan.m * plan.outer == 0) return plan;
@@ -271,8 +266,7 @@ class ConvKernel final : public Kernel {
     if (!is_contiguous(w) || count_of(w.dims) != plan.group * plan.c.panels.packed_floats(plan.c.depth()))
       return bad_conv("the packed weights are " + to_string(w.dims) + ", expected " +
                       std::to_string(plan.group * plan.c.panels.packed_floats(plan.c.depth())) + " elements");
-    if (params_.has_bias && (shapes.inputs[2].dtype != DType::f32 || !is_contiguous(shapes.inputs[2]) ||
-                             shapes.inputs[2].dims != Dims{params_.out_channels}))
+    if (params_.has_bias && !is_vector(shapes.inputs[2], params_.out_channels))
       return bad_conv("the bias is not f32[" + std::to_string(params_.out_channels) + "]");
     return {};
   }

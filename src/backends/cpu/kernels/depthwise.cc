@@ -236,12 +236,7 @@ class DepthwiseKernel final : public Kernel {
     RK_TRY(plan.s, Sliding::make(params_.window, shapes.inputs[0], shapes.outputs[0], false, "depthwise"));
     RK_CHECK(check(shapes, plan.s));
     RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
-    const Dims& out = shapes.outputs[0].dims;
-    RK_TRY(plan.nest, LoopNest::make({out.begin(), out.end() - 1}, plan.tail.row_strides(), false));
-    if (plan.nest.depth() == 0) {
-      plan.nest.dims.push_back(1);
-      for (Dims& s : plan.nest.strides) s.push_back(0);
-    }
+    RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back(), plan.outer = plan.nest.iterations(plan.nest.depth() - 1);
     if (plan.m * plan.outer == 0) return NothingToDo::make();
     plan.tile_pixels = std::max<int64_t>(1, kTileFloats / plan.s.channels);
@@ -266,8 +261,7 @@ class DepthwiseKernel final : public Kernel {
     if (!is_contiguous(w) || count_of(w.dims) != s.taps() * params_.channels)
       return bad_depthwise("the weights are " + to_string(w.dims) + ", expected " +
                            std::to_string(s.taps() * params_.channels) + " elements");
-    if (params_.has_bias && (shapes.inputs[2].dtype != DType::f32 || !is_contiguous(shapes.inputs[2]) ||
-                             shapes.inputs[2].dims != Dims{params_.channels}))
+    if (params_.has_bias && !is_vector(shapes.inputs[2], params_.channels))
       return bad_depthwise("the bias is not f32[" + std::to_string(params_.channels) + "]");
     return {};
   }

@@ -194,8 +194,7 @@ class GemmKernel final : public Kernel {
     if (a.dtype != DType::f32 || b.dtype != DType::f32) return bad_shapes("A and B must be f32");
     if (a.dims.size() < 2 || shapes.outputs[0].dims.size() < 2 || (!params_.packed && b.dims.size() < 2))
       return bad_shapes("A, B and the result need at least rank 2");
-    if (params_.has_bias && (shapes.inputs[2].dtype != DType::f32 || !is_contiguous(shapes.inputs[2]) ||
-                             shapes.inputs[2].dims != Dims{shapes.outputs[0].dims.back()}))
+    if (params_.has_bias && !is_vector(shapes.inputs[2], shapes.outputs[0].dims.back()))
       return bad_shapes("the bias has shape " + to_string(shapes.inputs[2].dims) + ", expected f32[" +
                         std::to_string(shapes.outputs[0].dims.back()) + "] without gaps");
     return {};
@@ -284,10 +283,7 @@ class GemmKernel final : public Kernel {
   /// The last loop must be rows that share a B and have even steps; a loop of one row where there is none.
   static void end_with_rows(GemmPlan& plan) {
     LoopNest& nest = plan.nest;
-    if (nest.depth() == 0 || nest.strides[plan.b.place].back() != 0) {
-      nest.dims.push_back(1);
-      for (size_t k = 0; k < nest.strides.size(); ++k) nest.strides[k].push_back(0);
-    }
+    if (nest.depth() == 0 || nest.strides[plan.b.place].back() != 0) nest.add_single();
     plan.m = nest.dims.back();
     plan.outer = nest.iterations(nest.depth() - 1);
     plan.a.row_step = nest.strides[plan.a.place].back();

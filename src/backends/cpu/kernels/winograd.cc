@@ -163,12 +163,7 @@ class WinogradKernel final : public Kernel {
     plan.c = Contraction::plan(params_.out_channels, 1, params_.in_channels, isa_);
     RK_CHECK(check(shapes, plan));
     RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_, false));
-    const Dims& out = shapes.outputs[0].dims;
-    RK_TRY(plan.nest, LoopNest::make({out.begin(), out.end() - 1}, plan.tail.row_strides(), false));
-    if (plan.nest.depth() == 0) {
-      plan.nest.dims.push_back(1);
-      for (Dims& s : plan.nest.strides) s.push_back(0);
-    }
+    RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back();
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.tile * plan.out_channels));
     plan.tiles_y = (plan.s.y.out + plan.tile - 1) / plan.tile,
@@ -197,8 +192,7 @@ class WinogradKernel final : public Kernel {
       return bad_winograd("the packed weights are " + to_string(w.dims) + ", expected " +
                           std::to_string(plan.elements() * plan.c.panels.packed_floats(params_.in_channels)) +
                           " elements");
-    if (params_.has_bias && (shapes.inputs[2].dtype != DType::f32 || !is_contiguous(shapes.inputs[2]) ||
-                             shapes.inputs[2].dims != Dims{params_.out_channels}))
+    if (params_.has_bias && !is_vector(shapes.inputs[2], params_.out_channels))
       return bad_winograd("the bias is not f32[" + std::to_string(params_.out_channels) + "]");
     return {};
   }

@@ -37,6 +37,8 @@ template <class T> bool complex_agree(const Tensor& got, const Tensor& expected,
 
 }  // namespace
 
+bool is_exact(DType dtype) { return is_integer(dtype) || dtype == DType::boolean; }
+
 std::string type_difference(const Tensor& got, const Tensor& expected) {
   if (got.dtype() != expected.dtype())
     return "its element type is " + std::string(to_string(got.dtype())) + ", expected " +
@@ -49,11 +51,12 @@ std::string type_difference(const Tensor& got, const Tensor& expected) {
 Difference difference(const Tensor& got, const Tensor& expected, const Tolerance& tolerance) {
   Difference worst;
   double largest = 0;
+  const double rtol = is_exact(expected.dtype()) ? 0 : tolerance.rtol;
   for (int64_t i = 0; i < expected.count(); ++i) {
     const double magnitude = std::fabs(expected.as_double(i));
     if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
     const double d = distance(got, expected, i);
-    if (d > tolerance.atol + (std::isfinite(magnitude) ? tolerance.rtol * magnitude : 0)) ++worst.outside;
+    if (d > tolerance.atol + (std::isfinite(magnitude) ? rtol * magnitude : 0)) ++worst.outside;
     if (d <= worst.absolute && i > 0) continue;
     worst.absolute = d;
     worst.where = i;

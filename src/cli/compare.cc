@@ -30,13 +30,15 @@ struct Row {
   std::string name, origin, problem;
   Difference difference;
   bool agrees = false;
+  bool exact = false;  // integers: every element must be equal, up to --atol
+  int64_t count = 0;
 };
 
 /// Errors count by the largest magnitude of the whole tensor: a sum that cancels to nearly nothing is no
 /// error of its own.
 Row compare_values(const std::string& name, const std::string& origin, const Tensor& got,
                    const Tensor& expected, const Tolerance& t) {
-  Row row{name, origin, type_difference(got, expected), {}, false};
+  Row row{name, origin, type_difference(got, expected), {}};
   if (!row.problem.empty()) return row;
   if (got.dtype() == DType::string || is_complex(got.dtype())) {
     row.problem = disagreement(got, expected, t);
@@ -45,7 +47,9 @@ Row compare_values(const std::string& name, const std::string& origin, const Ten
   }
   row.difference = difference(got, expected, t);
   const Difference& d = row.difference;
-  const double largest = d.relative > 0 ? d.absolute / d.relative : 0;
+  row.exact = is_exact(expected.dtype());
+  row.count = expected.count();
+  const double largest = d.relative > 0 && !row.exact ? d.absolute / d.relative : 0;
   row.agrees = d.absolute <= t.atol + t.rtol * largest;
   return row;
 }
@@ -55,9 +59,14 @@ void print_row(const Row& r) {
     std::printf("%-8s %s: %s\n", "DIFFERS", printable(r.name).c_str(), printable_lines(r.problem).c_str());
     return;
   }
-  std::printf("%-8s %s: largest error %.3g absolute, %.3g relative to the largest magnitude\n",
-              r.agrees ? "ok" : "DIFFERS", printable(r.name).c_str(), r.difference.absolute,
-              r.difference.relative);
+  if (r.exact)
+    std::printf("%-8s %s: %lld of %lld integers differ\n", r.agrees ? "ok" : "DIFFERS",
+                printable(r.name).c_str(), static_cast<long long>(r.difference.outside),
+                static_cast<long long>(r.count));
+  else
+    std::printf("%-8s %s: largest error %.3g absolute, %.3g relative to the largest magnitude\n",
+                r.agrees ? "ok" : "DIFFERS", printable(r.name).c_str(), r.difference.absolute,
+                r.difference.relative);
   if (!r.agrees)
     std::printf("         element %lld is %.9g, expected %.9g\n", static_cast<long long>(r.difference.where),
                 r.difference.got, r.difference.expected);
@@ -79,6 +88,7 @@ Result<int> report(const Arguments& a, const std::vector<Row>& rows) {
     entry["problem"] = r.problem;
     entry["max_absolute"] = r.difference.absolute;
     entry["max_relative"] = r.difference.relative;
+    if (r.exact) entry["differing"] = r.difference.outside;
     list.push_back(std::move(entry));
   }
   if (a.json != "-" && a.layers) {
@@ -207,7 +217,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   auto a = std::make_shared<Arguments>();
   command->add_option("MODEL", a->model, "ONNX file")->required();
   command->add_option("ENGINE", a->engine, "its engine; built on the spot when not given");
-  command->add_option("--atol", a->tolerance.atol, "errors up to this agree")->capture_default_str();
+  command->add_option("--atol", a->tolerance.atol, "errors up to this agree; of integers, by default, none")->capture_default_str();
   command->add_option("--rtol", a->tolerance.rtol, "plus this much of the output's largest magnitude")
       ->capture_default_str();
   command->add_flag("--layers", a->layers,

@@ -229,6 +229,24 @@ class Commands(unittest.TestCase):
         self.assertIn("DIFFERS  y", text)
         self.refused(1, "expected no engine", "compare", other, self.engine, "--layers")
 
+    def test_compare_wants_equal_integers(self):
+        models = []
+        for place in (100000, 100001):  # a hundred-thousandth apart, yet another element
+            path = self.folder / f"integers.{place}.onnx"
+            info = [helper.make_tensor_value_info(name, TensorProto.INT64, [3]) for name in "ij"]
+            places = numpy_helper.from_array(numpy.array([100000, 7, place]), "places")
+            graph = helper.make_graph([helper.make_node("Add", ["i", "places"], ["j"])], "integers", info[:1], info[1:],
+                                      [places])
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+            models.append(path)
+        engine, result = self.folder / "integers.engine", self.folder / "integers.json"
+        self.run_program("build", models[0], "-o", engine, "--effort", "0", "-q")
+        self.assertIn("0 of 3 integers differ", self.run_program("compare", models[0], engine).stdout)
+        text = self.run_program("compare", models[1], engine, "--json", result, code=1).stdout
+        self.assertIn("DIFFERS  j: 1 of 3 integers differ", text)
+        self.assertEqual(json.loads(result.read_text())["outputs"][0]["differing"], 1)
+        self.run_program("compare", models[1], engine, "--atol", "1")
+
     def test_ops(self):
         text = self.run_program("ops", "--markdown").stdout
         self.assertIn("| `softmax` | reduction |", text)

@@ -85,6 +85,11 @@ def imagenet_page(width, height):
     return planes(scaled(picture(), width, height), IMAGENET_MEAN, IMAGENET_DEVIATION)
 
 
+def unit_page(width, height):
+    """From 0 to 1, as object finders take it."""
+    return planes(scaled(picture(), width, height), 0, np.float32(1))
+
+
 def page_tiles(count, side):
     """Squares of the page, 0 to 255, blue first: what face finders take."""
     page, tiles = picture()[..., ::-1], []

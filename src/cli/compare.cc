@@ -217,7 +217,8 @@ void add_compare(CLI::App& app, Command& chosen) {
   auto a = std::make_shared<Arguments>();
   command->add_option("MODEL", a->model, "ONNX file")->required();
   command->add_option("ENGINE", a->engine, "its engine; built on the spot when not given");
-  command->add_option("--atol", a->tolerance.atol, "errors up to this agree; of integers, by default, none")->capture_default_str();
+  command->add_option("--atol", a->tolerance.atol, "errors up to this agree; of integers, by default, none")
+      ->capture_default_str();
   command->add_option("--rtol", a->tolerance.rtol, "plus this much of the output's largest magnitude")
       ->capture_default_str();
   command->add_flag("--layers", a->layers,

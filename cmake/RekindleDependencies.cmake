@@ -35,6 +35,10 @@ if(RK_ONEDNN)
     message(FATAL_ERROR "oneDNN 3 was not found; `make` or tools/setup.sh puts it into build/deps/onednn "
       "(or set dnnl_DIR, or -DRK_ONEDNN=OFF for a build without the CPU backend)")
   endif()
+  # oneDNN is built on GNU OpenMP; onednn.cc tells that library to leave each call on one thread.
+  add_library(rk_onednn_threads INTERFACE)
+  add_library(rk::onednn_threads ALIAS rk_onednn_threads)
+  target_link_libraries(rk_onednn_threads INTERFACE gomp)
 endif()
 
 # Compressed .npz members; without it they are refused.
@@ -44,15 +48,4 @@ find_package(ZLIB QUIET)
 if(ZLIB_FOUND)
   target_link_libraries(rk_zlib INTERFACE ZLIB::ZLIB)
   target_compile_definitions(rk_zlib INTERFACE RK_ZLIB)
-endif()
-
-add_library(rk_openmp INTERFACE)
-add_library(rk::openmp ALIAS rk_openmp)
-if(RK_OPENMP)
-  find_package(OpenMP COMPONENTS CXX)
-endif()
-if(RK_OPENMP AND OpenMP_CXX_FOUND)
-  target_link_libraries(rk_openmp INTERFACE OpenMP::OpenMP_CXX)
-else()
-  target_compile_options(rk_openmp INTERFACE -Wno-unknown-pragmas)
 endif()

@@ -197,7 +197,8 @@ function(rk_library library)
       VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
       LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
     # -z defs: a symbol of a module that the library does not hold fails here, which keeps the runtime free of the compiler.
-    target_link_options(${library}_shared PRIVATE
+    # -z nodelete: the pool's threads run the library's code until the process ends, dlclose or not.
+    target_link_options(${library}_shared PRIVATE LINKER:-z,nodelete
       LINKER:-z,defs "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map")
     list(APPEND made ${library}_shared)
   endif()

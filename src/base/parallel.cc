@@ -1,4 +1,4 @@
-// Parallel loops by OpenMP, and the counting of cores.
+// Parallel loops over the thread pool, and the counting of cores.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/parallel.h"
 
@@ -10,9 +10,7 @@
 #include <fstream>
 #include <string>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "base/thread_pool.h"
 
 namespace rekindle {
 
@@ -97,12 +95,7 @@ int usable_cores() {
   return cores;
 }
 
-void set_threads(int count) {
-  chosen_threads = std::max(1, count);
-#ifdef _OPENMP
-  omp_set_num_threads(chosen_threads);  // a per-thread setting in OpenMP too; this is what oneDNN reads
-#endif
-}
+void set_threads(int count) { chosen_threads = std::max(1, count); }
 
 int threads() {
   if (chosen_threads == 0) set_threads(usable_cores());
@@ -115,24 +108,9 @@ void run(int64_t n, int64_t grain, void* context, Body body) {
   if (n <= 0) return;
   grain = std::max<int64_t>(1, grain);
   const int64_t grains = (n - 1) / grain + 1;
-#ifdef _OPENMP
-  const int64_t wanted = omp_in_parallel() != 0 ? 1 : std::min<int64_t>(threads(), grains);
-  if (wanted > 1) {
-#pragma omp parallel num_threads(int(wanted))
-    {
-      // The pool may give fewer threads than asked for; whatever it gave shares all the work.
-      const int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
-      const int64_t each = grains / count, more = grains % count;
-      const int64_t first = me * each + std::min(me, more), last = first + each + (me < more ? 1 : 0);
-      const int64_t end = last >= grains ? n : last * grain;
-      if (first < last) body(context, first * grain, end);
-    }
-    return;
-  }
-#else
-  (void)grains;
-#endif
-  body(context, 0, n);
+  const int64_t ranges = std::min({int64_t(threads()), grains, thread_pool::kMostRanges});
+  if (ranges <= 1 || thread_pool::in_region()) return body(context, 0, n);
+  thread_pool::run({context, body, n, grain, grains, ranges});
 }
 
 }  // namespace parallel_detail

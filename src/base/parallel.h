@@ -1,4 +1,4 @@
-// Parallel loops over the OpenMP pool, which oneDNN shares, and how many threads this process may use.
+// Parallel loops over the process's thread pool, and how many threads a caller may use.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace rekindle {
 /// quota (v1 or v2, rounded up), and at least 1. Asked once.
 int usable_cores();
 
-/// How many threads parallel_for and oneDNN use when called from this thread; at first usable_cores(). At
+/// Into how many ranges parallel_for cuts its work when called from this thread; at first usable_cores(). At
 /// least 1.
 void set_threads(int count);
 int threads();
@@ -21,8 +21,8 @@ void run(int64_t n, int64_t grain, void* context, Body body);
 }  // namespace parallel_detail
 
 /// Calls body(begin, end) for disjoint ranges that cover 0 … n. Each range but the last is a multiple of
-/// `grain`, the least work worth a thread, and thread t always gets the t-th range, so that results do not
-/// depend on timing. Runs on the calling thread alone when one range is left, with one thread, and inside
+/// `grain`, the least work worth a thread; timing decides only which thread runs a range, and the caller may
+/// run all of them, so that no range may wait for another. One range covers all with one thread and inside
 /// another parallel_for. The body must not throw.
 template <class F> void parallel_for(int64_t n, int64_t grain, F&& body) {
   using Callable = std::remove_reference_t<F>;

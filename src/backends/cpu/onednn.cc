@@ -6,7 +6,14 @@
 
 #include <dnnl.hpp>
 
-#include "base/parallel.h"
+#include "backends/cpu/onednn_slices.h"
+
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
+extern "C" int omp_get_max_threads();
+extern "C" void omp_set_num_threads(int);
+#else
+#error "this oneDNN is not built on OpenMP; how it is kept on one thread a call must be said here"
+#endif
 
 namespace rekindle::cpu {
 
@@ -26,13 +33,13 @@ const dnnl::engine& cpu_engine() {
 
 Type type_of(DType t) { return t == DType::bf16 ? Type::bf16 : Type::f32; }
 
-/// Everything that is made under another number of threads goes back to the caller's afterwards.
-class ThreadCount {
+/// While it lives, what oneDNN makes and runs on this thread stays there: our pool shares the work.
+class OneThread {
  public:
-  explicit ThreadCount(int count) : before_(threads()) { set_threads(count); }
-  ~ThreadCount() { set_threads(before_); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }  // the program may use OpenMP itself
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
   int before_;
@@ -196,6 +203,7 @@ class Made final : public OnednnPrimitive {
     set(at++, source), set(at++, weights), set(at++, result), set(at++, scratch);
     if (has_bias_) set(at++, bias);
     for (const int operand : operand_of_) set(at++, operands[operand]);
+    const OneThread scope;
     const dnnl_status_t status =
         dnnl_primitive_execute(primitive_.get(), stream_.get(), int(arguments_.size()), arguments_.data());
     if (status != dnnl_success)
@@ -213,6 +221,7 @@ class Made final : public OnednnPrimitive {
     dnnl_memory_set_data_handle(arguments_[i].memory, const_cast<void*>(data));
   }
   Status reorder(const dnnl::memory::desc& from_desc, const void* from, void* to) const {
+    const OneThread scope;
     try {
       dnnl::memory source(from_desc, cpu_engine(), const_cast<void*>(from)),
           target(weights_, cpu_engine(), to);
@@ -306,11 +315,11 @@ std::string onednn_version() {
 
 bool OnednnPrimitive::is_reference() const { return implementation().starts_with("ref"); }
 
-Result<std::unique_ptr<OnednnPrimitive>> OnednnPrimitive::make(const OnednnProblem& problem, int threads) {
+Result<std::unique_ptr<OnednnPrimitive>> make_whole_onednn(const OnednnProblem& problem) {
   for (const PostOp& post : problem.tail)
     if (post.operand >= int(problem.operands.size()))
       return failed("a tail reads an operand that is not there");
-  const ThreadCount scope(threads);
+  const OneThread scope;
   try {
     const Shapes shapes =
         problem.kind == OnednnProblem::Kind::matmul ? matmul_shapes(problem) : convolution_shapes(problem);

@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Every tensor is dense. Weights are packed once, in a format that oneDNN names; an engine keeps the name
-// beside the bytes. A primitive is code made for one set of sizes and one number of threads: making it takes
-// about half a millisecond, running it allocates a little inside oneDNN.
+// beside the bytes. A primitive is code made for one set of sizes: making it takes about half a millisecond,
+// running it allocates a little inside oneDNN. For several threads there are several, a slice of the work
+// each.
 #pragma once
 #include <array>
 #include <memory>
@@ -79,7 +80,7 @@ struct OnednnProblem {
 class OnednnPrimitive {
  public:
   virtual ~OnednnPrimitive() = default;
-  /// Errors: sizes that make no sense, posts it cannot do. Made for `threads` threads.
+  /// Errors: sizes that make no sense, posts it cannot do. Made for `threads` threads of ours.
   static Result<std::unique_ptr<OnednnPrimitive>> make(const OnednnProblem& problem, int threads);
   /// "brgconv:avx512_core"
   virtual std::string implementation() const = 0;

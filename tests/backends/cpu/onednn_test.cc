@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "backends/cpu/conv_cases.h"
+#include "backends/cpu/onednn_slices.h"
 #include "math/matmul.h"
 
 namespace rekindle::cpu {
@@ -80,7 +81,7 @@ TEST(Onednn, ConvolutionsMatchTheReference) {
   for (const ConvCase& c : conv_cases()) {
     for (const bool has_bias : {false, true}) {
       const ConvData data(c, has_bias);
-      for (const int threads : {1, 2}) {
+      for (const int threads : {1, 2, 3, 7}) {
         OnednnRun run = conv_run(c, data, has_bias);
         Tensor y(DType::f32, data.expected.dims());
         const Status status = run.run(y, threads);
@@ -212,7 +213,7 @@ TEST(Onednn, TransposedConvolutionsMatchTheReference) {
     run.params.group = c.group, run.params.in_channels = c.w[0], run.params.out_channels = c.w[1] * c.group;
     run.params.packed = run.params.has_bias = true;
     run.inputs = {data.x, data.w, data.bias};
-    for (const int threads : {1, 2}) {
+    for (const int threads : {1, 2, 3, 7}) {
       OnednnRun again = run;
       Tensor y(DType::f32, data.expected.dims());
       const Status status = again.run(y, threads);
@@ -220,6 +221,43 @@ TEST(Onednn, TransposedConvolutionsMatchTheReference) {
       EXPECT_TRUE(near(y, data.expected, 5e-5, 2e-5)) << c.text();
     }
   }
+}
+
+/// Slices cover the result once, and none is empty.
+TEST(Onednn, SlicesCoverTheResult) {
+  for (const int64_t batch : {1, 2, 3, 63})
+    for (const int64_t rows : {1, 2, 7, 56})
+      for (const int threads : {1, 2, 3, 8, 64}) {
+        OnednnProblem p;
+        p.batch = batch, p.in_channels = 5, p.out_channels = 11;
+        p.y = {rows, rows, 3, 1, 1, 1, 1}, p.x = {9, 9, 3, 1, 1, 1, 1};
+        for (const int kernel : {1, 3}) {
+          if (kernel == 1) p.y = {rows, rows, 1, 1, 1, 0, 0}, p.x = {9, 9, 1, 1, 1, 0, 0};
+          const auto slices = onednn_slices(p, threads);
+          EXPECT_LE(slices.size(), size_t(std::max<int64_t>(4 * threads, batch)));
+          int64_t next = 0;
+          for (const OnednnSlice& s : slices) {
+            EXPECT_EQ(s.result, next) << batch << " " << rows << " " << threads;
+            const int64_t count = s.problem.batch * s.problem.y.out * s.problem.x.out * 11;
+            EXPECT_GT(count, 0);
+            next += count;
+          }
+          EXPECT_EQ(next, batch * rows * 9 * 11);
+        }
+        OnednnProblem product;
+        product.kind = OnednnKind::matmul;
+        product.batch = batch, product.rows = rows, product.in_channels = 5, product.out_channels = 11;
+        for (const bool batched : {false, true}) {
+          product.batched_weights = batched;
+          int64_t next = 0;
+          for (const OnednnSlice& s : onednn_slices(product, threads)) {
+            EXPECT_EQ(s.result, next);
+            EXPECT_EQ(s.weights % (5 * 11), 0);
+            next += s.problem.batch * s.problem.rows * 11;
+          }
+          EXPECT_EQ(next, batch * rows * 11);
+        }
+      }
 }
 
 struct ProductCase {
@@ -253,7 +291,7 @@ TEST(Onednn, ProductsMatchTheReference) {
         run.params.out_channels = c.b[c.transpose_b ? 0 : 1];
       }
       run.inputs = {a, b};
-      for (const int threads : {1, 2}) {
+      for (const int threads : {1, 2, 3, 7}) {
         Tensor y(DType::f32, (*expected)[0].dims());
         OnednnRun again = run;
         const Status status = again.run(y, threads);

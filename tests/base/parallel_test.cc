@@ -167,7 +167,8 @@ TEST_F(Parallel, MoreCallersThanSlots) {
       callers.emplace_back([&] {
         set_threads(3);
         parallel_for(10, 1, [&](int64_t b, int64_t e) { total += e - b; });
-        for (++ready; ready < 300;) usleep(100);  // all at once hold their slots
+        if (++ready == 300) ready.notify_all();
+        for (int seen; (seen = ready) < 300;) ready.wait(seen);  // all at once hold their slots
         parallel_for(10, 1, [&](int64_t b, int64_t e) { total += e - b; });
       });
     for (auto& c : callers) c.join();

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "api/calibration.h"
 #include "api/lower_again.h"
 #include "api/merge_variants.h"
 #include "api/precision_errors.h"
@@ -177,10 +178,17 @@ Status check_options(const BuildOptions& options) {
                          "threads " + std::to_string(options.threads) + " is negative");
   if (options.targets.empty())
     return Status::error(Code::invalid_argument, "no target is given, expected at least one");
-  if (options.precision != Precision::fp32 && options.precision != Precision::bf16 &&
-      options.precision != Precision::best)
+  const bool is_int8 = options.precision == Precision::int8;
+  if (is_int8 && options.calibration.empty())
+    return Status::error(
+        Code::invalid_argument,
+        "precision int8 needs samples or a calibration table (--calibrate), and none is given");
+  if (!is_int8 && !options.calibration.empty())
+    return Status::error(Code::invalid_argument, "calibration is for precision int8, this build is for " +
+                                                     std::string(enum_name(options.precision)));
+  if (options.precision == Precision::fp16)
     return Status::error(Code::unsupported, "precision " + std::string(enum_name(options.precision)) +
-                                                " is not in this build; there are fp32, bf16 and best");
+                                                " is not in this build; there are fp32, bf16, int8 and best");
   return {};
 }
 
@@ -208,6 +216,38 @@ Status report_errors(const PreparedModel& model, const BuildOptions& options, Bu
   return {};
 }
 
+/// The table in a file, or made from samples.
+Result<quantize::CalibrationTable> calibration_of(const PreparedModel& model, const BuildOptions& options,
+                                                  BuildReport& report) {
+  const std::filesystem::path path(options.calibration);
+  const std::string extension = path.extension().string();
+  if (std::filesystem::is_regular_file(path) && extension != ".npy" && extension != ".npz") {
+    RK_TRY(const MappedFile file, MappedFile::open(options.calibration));
+    return quantize::CalibrationTable::parse(file.text(), options.calibration);
+  }
+  quantize::CalibrationOptions how;
+  how.progress = [&](std::string_view phase, int64_t done, int64_t total) {
+    if (options.progress) options.progress(phase, int(done), int(total));
+  };
+  RK_TRY(quantize::Calibration made, calibrate_model(model, options.calibration, how,
+                                                     options.threads > 0 ? options.threads : usable_cores()));
+  report.notes.insert(report.notes.end(), made.warnings.begin(), made.warnings.end());
+  return std::move(made.table);
+}
+
+Result<Compiled> compile_int8(const PreparedModel& model, const quantize::CalibrationTable& table,
+                              const std::string& target, const BuildOptions& options, TimingCache& cache,
+                              BuildReport& report) {
+  RK_TRY(const Target resolved, resolve_target(target));
+  PreparedModel quantized;
+  std::vector<quantize::QuantizedLayer> layers;
+  RK_TRY(quantized.graph, quantized_graph(model, table, resolved, &layers));
+  quantized.profile = model.profile;
+  report.quantized_layers = int(layers.size());
+  report.float_layers = int(quantize::quantizable_layers(quantized.graph).size());
+  return compile_for(quantized, target, options, cache);
+}
+
 Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   RK_CHECK(check_options(options));
@@ -224,9 +264,15 @@ Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
   built.report.notes = model.notes;
   built.report.notes.insert(built.report.notes.end(), cache.notes.begin(), cache.notes.end());
 
+  quantize::CalibrationTable table;
+  if (options.precision == Precision::int8) {
+    RK_TRY(table, calibration_of(model, options, built.report));
+  }
   VariantMerger merged;
   for (const std::string& target : options.targets) {
-    auto compiled = compile_for(model, target, options, cache);
+    auto compiled = options.precision == Precision::int8
+                        ? compile_int8(model, table, target, options, cache, built.report)
+                        : compile_for(model, target, options, cache);
     // What was measured is kept, however this ends.
     if (!options.timing_cache.empty() && cache.changed()) RK_CHECK(cache.save(options.timing_cache));
     if (!compiled.ok()) return compiled.status().note("while building for target " + target);

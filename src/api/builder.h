@@ -28,6 +28,8 @@ struct InputProfile {
 struct BuildOptions {
   std::vector<std::string> targets{"cpu"};
   Precision precision = Precision::fp32;
+  /// For int8: samples, or a table that calibrate_model() made of them.
+  std::string calibration;
   std::map<std::string, InputProfile> profiles;  // by input name
   int effort = 1;                                // 0 measures nothing … 5 measures everything
   int threads = 0;                               // 0: every core the process may use
@@ -49,6 +51,7 @@ struct BuildReport {
   /// Of builds below FP32: for each output the largest difference from the model in FP32 on made-up inputs,
   /// of the output's largest magnitude.
   std::vector<std::pair<std::string, double>> precision_errors;
+  int quantized_layers = 0, float_layers = 0;  // of INT8 builds: convolutions and products
   double seconds = 0;
 };
 struct BuiltEngine {

@@ -14,7 +14,8 @@ namespace rekindle::cli {
 namespace {
 
 struct Arguments {
-  std::string model, output, precision = "fp32", timing_cache, workspace = "1GiB", json, dump_passes;
+  std::string model, output, precision = "fp32", calibration, timing_cache, workspace = "1GiB", json,
+                             dump_passes;
   std::vector<std::string> targets, profiles, disabled;
   int effort = 1, threads = 0, limit = INT_MAX;
   bool explain = false, quiet = false, keep_ir = false, allow_links = false;
@@ -34,6 +35,7 @@ Result<BuildOptions> options_of(const Arguments& a) {
     RK_TRY(options.profiles[pair.first], parse_profile(pair.second));
   }
   RK_TRY(options.workspace_bytes, parse_bytes(a.workspace));
+  options.calibration = a.calibration;
   options.effort = a.effort;
   options.threads = a.threads;
   options.timing_cache = a.timing_cache;
@@ -127,6 +129,9 @@ void add_build(CLI::App& app, Command& chosen) {
   command->add_option("-o,--output", a->output, "engine file to write")->required();
   command->add_option("--target", a->targets, "cpu, cpu:avx2 …; may be repeated")->take_all();
   command->add_option("--precision", a->precision, "fp32, fp16, bf16, int8 or best")->capture_default_str();
+  command->add_option(
+      "--calibrate", a->calibration,
+      "for int8: unlabelled samples (a folder of .npy and .npz files, or one), or a table of calibrate");
   command->add_option("--profile", a->profiles, "NAME=MIN:USUAL:MAX shapes of an input, or one shape")
       ->take_all();
   command->add_option("--effort", a->effort, "0 measures nothing, 5 everything")->capture_default_str();

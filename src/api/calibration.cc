@@ -46,8 +46,10 @@ Result<std::shared_ptr<const Engine>> observing_engine(const Graph& graph, std::
   VariantMerger merged;
   BuildReport unused;
   RK_CHECK(merged.add(std::move(compiled), target.name, unused));
-  RK_TRY(const std::string bytes, engine_bytes(merged.contents(model.meta)));
-  RK_TRY(EngineFile file, open_engine_bytes(std::as_bytes(std::span(bytes.data(), bytes.size())), nullptr));
+  RK_TRY(std::string bytes, engine_bytes(merged.contents(model.meta)));
+  const auto owner =
+      std::make_shared<const std::string>(std::move(bytes));  // the weights stay where they are
+  RK_TRY(EngineFile file, open_engine_bytes(std::as_bytes(std::span(owner->data(), owner->size())), owner));
   LoadOptions load;
   load.open_device = open_devices();
   return Engine::from_file(std::move(file), load);

@@ -72,6 +72,10 @@ Json report_json(const BuildReport& report, int64_t bytes) {
   json["engine_bytes"] = bytes;
   json["seconds"] = report.seconds;
   json["notes"] = report.notes;
+  if (report.quantized_layers > 0) {
+    json["int8_layers"] = report.quantized_layers;
+    json["float_layers"] = report.float_layers;
+  }
   for (const auto& [output, error] : report.precision_errors) json["precision_errors"][output] = error;
   for (const auto& [target, v] : report.variants) {
     Json variant;
@@ -108,6 +112,9 @@ Result<int> build(const Arguments& a) {
                 report.onnx_nodes, variant.kernels, human_bytes(variant.weight_bytes).c_str(),
                 human_bytes(variant.arena_bytes).c_str(), human_bytes(variant.arena_lower_bound).c_str());
   }
+  if (report.quantized_layers > 0 && !a.quiet)
+    std::printf("int8: %d of %d convolutions and products\n", report.quantized_layers,
+                report.quantized_layers + report.float_layers);
   for (const auto& [output, error] : report.precision_errors)
     if (!a.quiet)
       std::printf("%s: off by at most %.2g of its largest magnitude in FP32\n", printable(output).c_str(),

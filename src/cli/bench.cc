@@ -14,6 +14,7 @@
 #include "base/printable.h"
 #include "cli/command.h"
 #include "cli/load.h"
+#include "cli/writable.h"
 
 namespace rekindle::cli {
 
@@ -161,7 +162,7 @@ Status check(const Arguments& a) {
   if (a.iterations < 1) return wrong("--iterations", double(a.iterations), "at least 1");
   if (a.streams < 1 || a.streams > 1024) return wrong("--streams", a.streams, "1 to 1024");
   if (a.threads < 0) return wrong("--threads", a.threads, "at least 0");
-  return {};
+  return can_write(a.json);
 }
 
 Result<int> bench(Arguments a) {

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "cli/command.h"
 #include "cli/shapes.h"
+#include "cli/writable.h"
 
 namespace rekindle::cli {
 
@@ -94,6 +95,8 @@ Json report_json(const BuildReport& report, int64_t bytes) {
 
 Result<int> build(const Arguments& a) {
   RK_TRY(BuildOptions options, options_of(a));
+  RK_CHECK(can_write(a.output));  // tuning may take minutes
+  RK_CHECK(can_write(a.json));
   auto progress = std::make_shared<Progress>(a.quiet);
   options.progress = [progress](std::string_view phase, int done, int total) {
     (*progress)(phase, done, total);

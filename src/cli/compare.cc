@@ -12,6 +12,7 @@
 #include "cli/agreement.h"
 #include "cli/command.h"
 #include "cli/load.h"
+#include "cli/writable.h"
 
 namespace rekindle::cli {
 
@@ -169,6 +170,7 @@ Result<int> compare(Arguments a) {
   if (a.layers && !a.engine.empty())
     return Status::error(Code::invalid_argument,
                          "--layers builds an engine of its own from the model, expected no engine beside it");
+  RK_CHECK(can_write(a.json));
   a.build.shapes = a.inputs.shapes;
   RK_TRY(const BuildOptions options, build_options(a.build));
   RK_TRY(PreparedModel model, prepare_model(a.model, options));

@@ -35,6 +35,18 @@ void explain_bus_error(int) {
   _exit(rekindle::cli::kWrongInput);
 }
 
+/// A misspelt command is named: the parser would only say that there is none.
+rekindle::Status known_command(const std::string& name) {
+  std::string all;
+#define RK_COMMAND(command)        \
+  if (name == #command) return {}; \
+  all += all.empty() ? #command : ", " #command;
+#include "cli/commands.def"
+#undef RK_COMMAND
+  return rekindle::Status::error(rekindle::Code::invalid_argument,
+                                 "there is no command '" + name + "', expected one of " + all);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -52,6 +64,12 @@ int main(int argc, char** argv) {
       "Exit codes: 0 done, 1 the input or the request is wrong, 2 the command line is, 3 a device or "
       "resource failed, "
       "70 a fault of the program.");
+  if (argc > 1 && argv[1][0] != '-') {
+    if (const Status known = known_command(argv[1]); !known.ok()) {
+      cli::print_error(known);
+      return cli::kUsage;
+    }
+  }
   cli::Command chosen;
 #define RK_COMMAND(name) cli::add_##name(app, chosen);
 #include "cli/commands.def"

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -71,6 +72,38 @@ class Commands(unittest.TestCase):
         self.refused(2, "--output is required", "build", self.model)
         self.refused(2, "subcommand is required")
         self.refused(2, "--effort", "build", self.model, "-o", "x", "--effort", "much")
+
+        self.refused(2, "there is no command 'biuld', expected one of build, run, ", "biuld", self.model)
+
+    def test_unwritable_results_are_refused_before_the_work(self):
+        report = self.folder / "missing" / "report.json"
+        self.refused(1, "report.json: folder", "build", self.model, "-o", self.folder / "w.engine", "--json", report)
+        self.assertFalse((self.folder / "w.engine").exists())
+        for path in (self.folder, self.folder / "missing" / "w.engine", self.model / "w.engine"):
+            done = self.run_program("build", self.model, "-o", path, code=1)
+            self.assertIn("error: cannot write ", done.stderr)
+            self.assertNotIn("import", done.stderr, "no phase began")
+        self.refused(1, "cannot write", "bench", self.engine, "--json", report)
+        self.refused(1, "cannot write", "compare", self.model, self.engine, "--json", report)
+
+    def test_an_interrupted_build_leaves_nothing(self):
+        folder = self.folder / "interrupted"
+        folder.mkdir()
+        # Large enough that the signal comes long before the end.
+        wide = self.folder / "wide.onnx"
+        weight = numpy_helper.from_array(numpy.ones((512, 512, 3, 3), numpy.float32), "w")
+        nodes = [helper.make_node("Conv", ["x" if i == 0 else f"x{i}", "w"], [f"x{i + 1}"], pads=[1] * 4) for i in range(24)]
+        save(wide, nodes, {"x": [1, 512, 64, 64]}, {"x24": [1, 512, 64, 64]}, [weight])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            kept = folder / "kept.engine"
+            kept.write_bytes(b"what was there")
+            with subprocess.Popen([PROGRAM, "build", wide, "-o", kept, "--effort", "5"], text=True,
+                                  stderr=subprocess.PIPE) as running:
+                self.assertEqual(running.stderr.readline(), "import\n")
+                running.send_signal(number)
+                self.assertEqual(running.wait(timeout=60), -number)
+            self.assertEqual([path.name for path in folder.iterdir()], ["kept.engine"])
+            self.assertEqual(kept.read_bytes(), b"what was there")
 
     def test_help_has_examples(self):
         self.assertIn("Examples:", self.run_program("--help").stdout)

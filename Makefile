@@ -6,10 +6,11 @@ SHELL := /bin/bash
 PYTHON := build/venv/bin/python
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. The sanitizers, the fuzz
-# targets and clang-tidy build everything again: `make thorough` adds them.
-TEST_STAGES := check-layers check-sizes check-sources check-format unit
-THOROUGH_STAGES := $(TEST_STAGES) asan tsan fuzz lint
+# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. ThreadSanitizer builds
+# the runtime tower only, a few minutes; the other sanitizers, the fuzz targets and clang-tidy build or read nearly
+# everything again: `make thorough` adds them.
+TEST_STAGES := check-layers check-sizes check-sources check-format unit tsan
+THOROUGH_STAGES := $(TEST_STAGES) fuzz asan lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 
@@ -41,7 +42,7 @@ unit: setup  ## build all of the release preset and run its tests
 asan: setup  ## the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call build_and_test,asan,-L fast)
 
-tsan: setup  ## the fast tests under ThreadSanitizer
+tsan: setup  ## the tests of threads and of the runtime under ThreadSanitizer
 	@$(call build_and_test,tsan,-L fast)
 
 # A test reads files of the tree by their paths, so configure again each time: new folders are found, one second.

@@ -96,7 +96,8 @@ function(rk_add_tests root)
   endforeach()
 endfunction()
 
-# tests/fuzz/<name>_fuzz.cc is a libFuzzer program, <build>/fuzz/<name>_fuzz, linked with every module of the preset.
+# tests/fuzz/<name>_fuzz.cc is a libFuzzer program, <build>/fuzz/<name>_fuzz, linked with the modules of the line
+# "tests/fuzz:" of layers.txt.
 function(rk_add_fuzz_targets folder)
   add_custom_target(fuzz_targets)
   file(GLOB sources CONFIGURE_DEPENDS "${folder}/*_fuzz.cc")
@@ -107,7 +108,7 @@ function(rk_add_fuzz_targets folder)
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/fuzz")
-    foreach(module IN LISTS RK_MODULES)
+    foreach(module IN LISTS RK_TEST_LAYER_tests/fuzz)
       rk_target_name(${module} module_name)
       target_link_libraries(${name} PRIVATE rk_${module_name})
     endforeach()

@@ -57,6 +57,9 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.largest_error([numpy.float32([[1, -3]]), numpy.float32([])], expected), 0.25)
         self.assertIsNone(figures.largest_error([numpy.float32([1, -3]), numpy.float32([])], expected))
         self.assertIsNone(figures.largest_error(expected[:1], expected))
+        places = [numpy.int64([100000, 7])]
+        self.assertEqual(figures.largest_error([numpy.int64([100000, 7])], places), 0)
+        self.assertEqual(figures.largest_error([numpy.int64([100001, 7])], places), 1, "another place is wrong altogether")
 
 
 class Table(unittest.TestCase):

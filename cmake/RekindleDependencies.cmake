@@ -41,6 +41,19 @@ if(RK_ONEDNN)
   target_link_libraries(rk_onednn_threads INTERFACE gomp)
 endif()
 
+if(RK_EMULATOR)
+  # The static library: the program then runs where Boost is not installed.
+  find_path(RK_fibers_INCLUDE boost/context/detail/fcontext.hpp)
+  find_library(RK_fibers_LIBRARY NAMES libboost_context.a boost_context)
+  if(NOT RK_fibers_INCLUDE OR NOT RK_fibers_LIBRARY)
+    message(FATAL_ERROR "Boost.Context is not installed, which the emulator of CUDA kernels needs; tools/setup.sh "
+      "installs it (or set -DRK_EMULATOR=OFF for a build without the emulator)")
+  endif()
+  add_library(rk_fibers INTERFACE IMPORTED GLOBAL)
+  add_library(rk::fibers ALIAS rk_fibers)
+  target_link_libraries(rk_fibers INTERFACE "${RK_fibers_LIBRARY}")
+endif()
+
 # Compressed .npz members; without it they are refused.
 add_library(rk_zlib INTERFACE)
 add_library(rk::zlib ALIAS rk_zlib)

@@ -56,9 +56,18 @@ function(rk_without without)
   set(RK_MODULES "${left}" PARENT_SCOPE)
 endfunction()
 
+# rk_leave_empty(MODULE): a module without its sources, for those who use it only where a macro says that it is there.
+function(rk_leave_empty module)
+  set(RK_EMPTY_${module} ON PARENT_SCOPE)
+endfunction()
+
 # The .cc files of a module: its folder and below, without nested modules and without isa/.
 function(rk_module_sources module out)
   set(folder "${PROJECT_SOURCE_DIR}/src/${module}")
+  if(RK_EMPTY_${module})
+    set(${out} "" PARENT_SCOPE)
+    return()
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cc")
   list(FILTER sources EXCLUDE REGEX "^${folder}/isa/")
   foreach(other IN LISTS RK_MODULES)

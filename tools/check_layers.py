@@ -23,6 +23,7 @@ QUARANTINE = {
     r"nlohmann/.*": ["src/base/*"],
     r"stb.*": ["examples/*", "tests/examples/*"],
     r"xxhash\.h|zstd\.h": ["src/base/*", "src/plan/*", "tests/plan/*"],
+    r"boost/.*": ["src/backends/emulator/*"],
     r"(gtest|gmock)/.*": ["tests/*", "bench/*"],
 }
 

@@ -9,7 +9,34 @@
 
 namespace rekindle {
 
-OpenDevice open_devices() { return devices_of_this_build(); }
+namespace {
+
+/// Null until use_emulator().
+std::shared_ptr<Device>& emulator() {
+  static std::shared_ptr<Device> device;
+  return device;
+}
+
+Result<Backend> host_backend() {
+  RK_TRY(const Target target, parse_target("cpu"));
+  Backend backend{open_cpu(target.isa), cpu::tactics()};
+  backend.host_target = target;
+  return backend;
+}
+
+}  // namespace
+
+void use_emulator(std::shared_ptr<Device> device, const cuda::KernelCompiler& compiler) {
+  emulator() = std::move(device);
+  cuda::set_emulated_compiler(&compiler);
+}
+
+OpenDevice open_devices() {
+  return [others = devices_of_this_build()](std::string_view name) -> Result<std::shared_ptr<Device>> {
+    if (name == "emulator" && emulator()) return emulator();
+    return others(name);
+  };
+}
 
 Result<Target> resolve_target(const std::string& name) {
   RK_TRY(Target target, parse_target(name));
@@ -23,12 +50,13 @@ Result<Target> resolve_target(const std::string& name) {
 
 Result<Backend> backend_for(const Target& target) {
   if (target.device == "cpu") return Backend{open_cpu(target.isa), cpu::tactics()};
-  if (target.device == "cuda") {
+  if (target.device == "emulator" && !emulator()) return devices_of_this_build()("emulator").status();
+  if (target.device == "cuda" || target.device == "emulator") {
     Backend backend{nullptr, cuda::tactics()};
-    backend.name = "cuda";
-    RK_TRY(backend.host_target, parse_target("cpu"));
-    backend.host =
-        std::make_shared<const Backend>(Backend{open_cpu(backend.host_target.isa), cpu::tactics()});
+    backend.name = target.device == "cuda" ? "cuda" : "emulator";
+    RK_TRY(Backend host, host_backend());
+    backend.host_target = host.host_target;
+    backend.host = std::make_shared<const Backend>(std::move(host));
     // Without a detail it is the GPU of this machine, and tuning measures there.
     if (target.name == "cuda") {
       RK_TRY(backend.device, open_cuda(0));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/cuda/compiler.h"
 #include "compiler/build.h"
 #include "device/device.h"
 
@@ -68,6 +69,9 @@ Result<BuiltEngine> build_engine(const std::filesystem::path& model, const Build
 Result<BuiltEngine> build_engine(std::span<const std::byte> model, const std::filesystem::path& folder,
                                  const BuildOptions& options);
 
+/// The emulator of CUDA kernels, which only the project's own programs have: they name it when they start.
+/// `device` opens for engines of emulator targets, `compiler` makes their kernels and outlives all builds.
+void use_emulator(std::shared_ptr<Device> device, const cuda::KernelCompiler& compiler);
 /// Every device of this build, for loading engines.
 OpenDevice open_devices();
 /// The device and tactics of a target.

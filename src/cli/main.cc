@@ -8,7 +8,12 @@
 #include <exception>
 #include <new>
 
+#include "api/builder.h"
 #include "api/version.h"
+#ifdef RK_EMULATOR
+#include "backends/emulator/compiler.h"
+#include "backends/emulator/device.h"
+#endif
 #include "cli/command.h"
 
 namespace {
@@ -18,6 +23,10 @@ rekindle::Result<int> run(const rekindle::cli::Command& chosen) {
   using rekindle::Code;
   using rekindle::Status;
   try {
+#ifdef RK_EMULATOR
+    RK_TRY(auto emulator, rekindle::open_emulator());
+    rekindle::use_emulator(std::move(emulator), rekindle::emulator::host_compiler());
+#endif
     return chosen.run();
   } catch (const std::bad_alloc&) {
     return Status::error(Code::out_of_memory, "there is not enough memory for this");

@@ -86,6 +86,17 @@ Result<Target> cuda_target(const std::string& name, std::string_view detail) {
                                                    "\" is unknown, expected one of " + known_targets());
 }
 
+/// The kernels of a GPU, run on the CPU: "emulator:sm_61", "emulator:p4".
+Result<Target> emulator_target(const std::string& name, std::string_view detail) {
+  if (detail.empty())
+    return Status::error(Code::invalid_argument,
+                         "target \"" + name + "\" names no architecture, expected as in emulator:sm_61");
+  RK_TRY(Target target, cuda_target("cuda:" + std::string(detail), detail));
+  target.name = name;
+  target.device = "emulator";
+  return target;
+}
+
 Result<Target> cpu_target(const std::string& name, std::string_view level) {
   Target target;
   target.name = name;
@@ -139,9 +150,7 @@ Result<Target> parse_target(const std::string& name) {
     return cpu_target(name, detail);
   }
   if (device == "cuda") return cuda_target(name, detail);
-  if (device == "emulator")
-    return Status::error(Code::unsupported,
-                         device + " targets are not in this build, expected one of " + known_targets());
+  if (device == "emulator") return emulator_target(name, detail);
   return Status::error(Code::invalid_argument, "target \"" + name.substr(0, 80) +
                                                    "\" is unknown, expected one of " + known_targets());
 }

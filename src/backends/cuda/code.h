@@ -1,4 +1,5 @@
-// A compiled kernel as it travels in an engine: machine code for one architecture, and PTX for later ones.
+// A compiled kernel as it travels in an engine: machine code for one architecture, PTX for later ones, or
+// code for the emulator.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <string>
@@ -8,11 +9,13 @@
 
 namespace rekindle::cuda {
 
-enum class CodeKind : uint8_t { cubin, ptx };
-inline constexpr std::array kCodeKindNames{std::string_view("cubin"), std::string_view("ptx")};
+enum class CodeKind : uint8_t { cubin, ptx, emulated };
+inline constexpr std::array kCodeKindNames{std::string_view("cubin"), std::string_view("ptx"),
+                                           std::string_view("emulated")};
 constexpr const auto& enum_names(CodeKind) { return kCodeKindNames; }
 
-/// Machine code runs on GPUs of its major version and at least its minor one, PTX on all from `sm` on.
+/// Machine code runs on GPUs of its major version and at least its minor one, PTX on all from `sm` on. What
+/// is emulated is a shared object of the host that behaves as the kernel does on `sm`; no GPU runs it.
 struct CodeImage {
   CodeKind kind = CodeKind::cubin;
   uint32_t sm = 0;  // compute capability times 10

@@ -23,6 +23,7 @@ struct Module {
 };
 
 bool runs_on(const CodeImage& image, int sm) {
+  if (image.kind == CodeKind::emulated) return false;
   if (image.kind == CodeKind::ptx) return int(image.sm) <= sm;
   return int(image.sm) / 10 == sm / 10 && int(image.sm) <= sm;
 }
@@ -169,7 +170,10 @@ Result<std::shared_ptr<const Kernel>> load_kernel(std::shared_ptr<const GpuConte
   const int sm = context->properties().sm;
   std::string known;
   for (const CodeImage& one : bundle.images) {
-    known += (known.empty() ? "" : ", ") + std::string(one.kind == CodeKind::ptx ? "PTX of sm_" : "sm_") +
+    known += (known.empty() ? "" : ", ") +
+             std::string(one.kind == CodeKind::ptx        ? "PTX of sm_"
+                         : one.kind == CodeKind::emulated ? "the emulator of sm_"
+                                                          : "sm_") +
              std::to_string(one.sm);
     if (!runs_on(one, sm)) continue;
     auto module = std::make_shared<Module>();

@@ -4,25 +4,13 @@
 #include <span>
 #include <string>
 
-#include "backends/cuda/code.h"
+#include "backends/cuda/compiler.h"
 #include "base/result.h"
 
 namespace rekindle::cuda {
 
-/// What the assembler says of a kernel on the architecture it was compiled for.
-struct AssemblerReport {
-  int registers = 0;
-  int spill_bytes = 0;   // stores and loads together
-  int shared_bytes = 0;  // static
-};
-
-struct CompiledCode {
-  CodeImage image;
-  AssemblerReport report;  // cubins only
-};
-
 /// One process's compiler. Thread-safe.
-class Nvrtc {
+class Nvrtc final : public KernelCompiler {
  public:
   /// The library at `path`, or where the system, this program's folder or a toolkit has it: 12.x, since 13
   /// refuses every architecture below sm_75. Errors say where it was looked for and what to install.
@@ -31,7 +19,7 @@ class Nvrtc {
   /// A program of one file and no headers to machine code (cubin) for sm, or to PTX. The error holds the
   /// compiler's log.
   Result<CompiledCode> compile(const std::string& source, const std::string& name, int sm,
-                               CodeKind kind) const;
+                               CodeKind kind) const override;
   int version() const { return version_; }  // 12060 is 12.6
 
  private:

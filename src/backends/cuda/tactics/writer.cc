@@ -89,17 +89,32 @@ std::string KernelWriter::source(const std::string& name, uint32_t threads, int 
   return text + ") {\n" + body_ + "}\n";
 }
 
+namespace {
+
+Result<CompiledCode> compile_for(const Target& target, const std::string& source, const std::string& name) {
+  if (target.device == "emulator") {
+    const KernelCompiler* const compiler = emulated_compiler();
+    if (!compiler)
+      return Status::error(Code::unsupported,
+                           "kernels for the emulator are compiled by the rekindle program alone, of a build "
+                           "with RK_EMULATOR");
+    return compiler->compile(source, name, target.sm, CodeKind::emulated);
+  }
+  RK_TRY(const Nvrtc* const nvrtc, Nvrtc::load());
+  return nvrtc->compile(source, name, target.sm,
+                        target.name.ends_with(":ptx") ? CodeKind::ptx : CodeKind::cubin);
+}
+
+}  // namespace
+
 Result<BuiltKernel> KernelWriter::finish(const std::string& name, std::vector<uint32_t> block,
                                          std::vector<Dim> grid, const Target& target, int min_blocks) {
   uint32_t threads = 1;
   for (uint32_t n : block) threads *= n;
-  RK_TRY(const Nvrtc* const nvrtc, Nvrtc::load());
   BuiltKernel kernel;
   kernel.image.name = name;
   CodeBundle bundle;
-  const std::string text = source(name, threads, min_blocks);
-  const CodeKind kind = target.name.ends_with(":ptx") ? CodeKind::ptx : CodeKind::cubin;
-  RK_TRY(CompiledCode compiled, nvrtc->compile(text, name, target.sm, kind));
+  RK_TRY(CompiledCode compiled, compile_for(target, source(name, threads, min_blocks), name));
   bundle.images.push_back(std::move(compiled.image));
   kernel.code = to_bytes(bundle);
   LaunchParams params;

@@ -149,6 +149,15 @@ Status split_disabled(const BuildOptions& options, const Backend& backend, Compi
   return {};
 }
 
+Status check_precision(Precision precision, bool is_gpu, const std::string& target) {
+  const Precision lower = is_gpu ? Precision::fp16 : Precision::bf16;
+  if (precision == Precision::fp32 || precision == Precision::best || precision == lower) return {};
+  return Status::error(Code::unsupported, "precision " + std::string(enum_name(precision)) +
+                                              " is not in this build for target " + target +
+                                              "; there are fp32, " + std::string(enum_name(lower)) +
+                                              " and best");
+}
+
 Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name,
                              const BuildOptions& options, TimingCache& cache) {
   CompileOptions compile_options;
@@ -158,7 +167,12 @@ Result<Compiled> compile_for(const PreparedModel& model, const std::string& targ
   compile_options.target.threads = compile_options.threads;
   compile_options.profile = model.profile;
   compile_options.effort = options.effort;
-  compile_options.bf16 = options.precision == Precision::best || options.precision == Precision::bf16;
+  const bool is_gpu = compile_options.target.device != "cpu";
+  RK_CHECK(check_precision(options.precision, is_gpu, target_name));
+  compile_options.bf16 =
+      !is_gpu && (options.precision == Precision::best || options.precision == Precision::bf16);
+  compile_options.fp16 =
+      is_gpu && (options.precision == Precision::best || options.precision == Precision::fp16);
   compile_options.cache = &cache;
   compile_options.limit = options.limit;
   compile_options.keep_ir = options.keep_ir;
@@ -186,9 +200,6 @@ Status check_options(const BuildOptions& options) {
   if (!is_int8 && !options.calibration.empty())
     return Status::error(Code::invalid_argument, "calibration is for precision int8, this build is for " +
                                                      std::string(enum_name(options.precision)));
-  if (options.precision == Precision::fp16)
-    return Status::error(Code::unsupported, "precision " + std::string(enum_name(options.precision)) +
-                                                " is not in this build; there are fp32, bf16, int8 and best");
   return {};
 }
 

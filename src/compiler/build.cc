@@ -63,8 +63,9 @@ std::string tuning_json(const std::vector<RegionReport>& regions) {
 }
 
 /// What passes ask: the time of a graph that becomes one region.
-Result<double> microseconds_of(Graph graph, Tuner& tuner, const Bindings& sizes) {
+Result<double> microseconds_of(Graph graph, Tuner& tuner, const Target& target, const Bindings& sizes) {
   PassContext context;
+  context.target = target;
   RK_CHECK(passes::fuse(graph, context).status());
   if (graph.node_count() != 1) return Status::error(Code::unsupported, "it is more than one region");
   RK_TRY(const Region region, region_of(graph, graph.first(), sizes));
@@ -137,9 +138,10 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   PassContext passes;
   passes.target = options.target;
   passes.profile = options.profile;
+  if (options.fp16) passes.precision = DType::f16;
   passes.budget = options.limit;
   if (options.effort > 0)
-    passes.measure = [&](const Graph& one) { return microseconds_of(one, tuner, context.sizes); };
+    passes.measure = [&](const Graph& one) { return microseconds_of(one, tuner, options.target, context.sizes); };
   RK_CHECK(run_passes(graph, passes, standard_pipeline(), options.passes));
   compiled.report.remarks = std::move(passes.remarks);
   compiled.report.seconds_passes = seconds_since(start);

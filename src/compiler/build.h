@@ -17,6 +17,7 @@ struct CompileOptions {
   int effort = 1;
   int threads = 1;    // what tuning measures with
   bool bf16 = false;  // whether products may be computed in BF16
+  bool fp16 = false;  // whether values may be stored in FP16
   TimingCache* cache = nullptr;
   RunOptions passes;  // dumps, disabled passes
   std::vector<std::string> disabled_tactics;

@@ -97,6 +97,15 @@ std::vector<Candidate> Tuner::refusals(const Region& region) const {
   return candidates;
 }
 
+/// What results may be off by because they, or what they are made of, are stored in fewer bits.
+static double storage_tolerance(const Region& region) {
+  for (ValueId v : region.body.outputs)
+    if (region.body[v].type.dtype == DType::f16) return kF16Tolerance;
+  for (ValueId v : region.body.inputs)
+    if (region.body[v].type.dtype == DType::f16) return kF16Tolerance;
+  return 0;
+}
+
 Status Tuner::measure_offers(const Region& region, const std::string& key, std::vector<Offer>& offers,
                              std::vector<Candidate>& candidates) {
   std::optional<Tensors> inputs, expected;
@@ -113,7 +122,9 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
         }
       }
       const auto built = offer.tactic->build(region, offer.config, target_);
-      const double tolerance = offer.tactic->computes_in() == DType::bf16 ? kBf16Tolerance : kTolerance;
+      const double tolerance =
+          std::max(offer.tactic->computes_in() == DType::bf16 ? kBf16Tolerance : kTolerance,
+                   storage_tolerance(region));
       const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs,
                                              expected ? &*expected : nullptr, tolerance)
                                    : Result<double>(built.status());

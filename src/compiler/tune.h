@@ -88,6 +88,7 @@ class Tuner {
 /// magnitude.
 inline constexpr double kTolerance = 1e-3;      // Winograd is the least exact kernel in f32
 inline constexpr double kBf16Tolerance = 3e-2;  // eight bits of mantissa, many products
+inline constexpr double kF16Tolerance = 1e-2;  // the reference rounds after every op, kernels only at the end
 /// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every
 /// buffer (an error when one is touched), and with `expected` given a comparison before the time counts.
 Result<double> measure(Device&, const Region&, const BuiltKernel&, int threads, const Tensors* inputs,

@@ -1,4 +1,4 @@
-// choose-layout: convolutions and pools over f32 become nhwc, with a transpose before and one after each.
+// choose-layout: convolutions and pools over f32 (on GPUs f16 too) become nhwc, with a transpose before and one after each.
 // cancel-transposes then removes nearly all of them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
@@ -44,11 +44,12 @@ std::optional<Op> in_nhwc(const Op& op) {
   return std::nullopt;
 }
 
-Result<bool> convert(Graph& graph, NodeId id) {
+Result<bool> convert(Graph& graph, NodeId id, bool with_f16) {
   const Node& node = graph[id];
   const auto with = in_nhwc(node.op);
   const TensorType& type = graph[node.outputs[0]].type;
-  if (!with || type.dtype != DType::f32 || (type.rank() != 3 && type.rank() != 4)) return false;
+  const bool fits = type.dtype == DType::f32 || (with_f16 && type.dtype == DType::f16);
+  if (!with || !fits || (type.rank() != 3 && type.rank() != 4)) return false;
   const auto rank = size_t(type.rank());
   Patch patch(graph);
   std::vector<ValueId> inputs = node.inputs;
@@ -71,7 +72,7 @@ Result<int> choose_layout(Graph& graph, PassContext& context) {
   int changes = 0;
   for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n)) {
     if (!context.take_budget()) break;
-    RK_TRY(bool changed, convert(graph, n));
+    RK_TRY(bool changed, convert(graph, n, context.target.device != "cpu"));
     changed ? ++changes : ++context.budget;
   }
   return changes;

@@ -19,10 +19,6 @@ constexpr size_t kMostNodes = 64;  // a region; longer chains gain nothing more
 
 using Group = std::set<NodeId>;
 
-/// Kernels compute elementwise tails in f32; booleans are read and written as bytes.
-bool is_fusable_type(const TensorType& type) {
-  return type.dtype == DType::f32 || type.dtype == DType::boolean;
-}
 
 class Fusion {
  public:
@@ -42,6 +38,13 @@ class Fusion {
   }
 
  private:
+  /// Kernels compute elementwise tails in f32; booleans are read and written as bytes. Those of GPUs load and
+  /// store f16 as well.
+  bool is_fusable_type(const TensorType& type) const {
+    return type.dtype == DType::f32 || type.dtype == DType::boolean ||
+           (type.dtype == DType::f16 && context_.target.device != "cpu");
+  }
+
   bool is_anchor(const Node& node) const {
     const OpKind kind = node.op.kind();
     return (kind == OpKind::contraction || kind == OpKind::reduction) && node.outputs.size() == 1 &&

@@ -18,6 +18,7 @@ namespace rekindle {
 struct PassContext {
   Target target;
   Profile profile;
+  DType precision = DType::f32;  // what f32 values may be stored in: f32 or f16
   /// Rewrites still allowed (`--limit N`): every applied patch takes one; at 0 passes stop changing things.
   int budget = INT_MAX;
   /// Why something was not done: "layer3/Add: not fused into conv, its result is used twice". Collected for

@@ -18,6 +18,7 @@ Result<int> choose_layout(Graph&,
                           PassContext&);  // nhwc where the target's convolutions want it, fewest transposes
 Result<int> cancel_transposes(Graph&, PassContext&);  // transposes meet, cancel, and move out of the way
 Result<int> sink_reshapes(Graph&, PassContext&);      // reshapes move down past elementwise ops
+Result<int> lower_precision(Graph&, PassContext&);    // FP16 where the build allows it
 Result<int> fuse(Graph&, PassContext&);               // grow regions around contractions and reductions
 
 }  // namespace rekindle::passes

@@ -31,6 +31,10 @@ constexpr Pass kPipeline[] = {
      passes::sink_reshapes},
     {"fold-weights", "run the reference on what the passes above did to weights", passes::fold_constants},
     {"clean-up", "what the passes above left unused or twice", passes::eliminate},
+    // After everything that computes new weights, so that each is rounded once; before regions hide their
+    // values.
+    {"lower-precision", "values are stored in fp16 where the build allows it, with casts in between",
+     passes::lower_precision},
     // Last: from here on one node is one kernel.
     {"fuse", "grow regions around contractions and reductions, then join elementwise chains", passes::fuse},
 };

@@ -141,7 +141,9 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   if (options.fp16) passes.precision = DType::f16;
   passes.budget = options.limit;
   if (options.effort > 0)
-    passes.measure = [&](const Graph& one) { return microseconds_of(one, tuner, options.target, context.sizes); };
+    passes.measure = [&](const Graph& one) {
+      return microseconds_of(one, tuner, options.target, context.sizes);
+    };
   RK_CHECK(run_passes(graph, passes, standard_pipeline(), options.passes));
   compiled.report.remarks = std::move(passes.remarks);
   compiled.report.seconds_passes = seconds_since(start);

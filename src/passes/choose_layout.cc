@@ -1,5 +1,5 @@
-// choose-layout: convolutions and pools over f32 (on GPUs f16 too) become nhwc, with a transpose before and one after each.
-// cancel-transposes then removes nearly all of them.
+// choose-layout: convolutions and pools over f32 (on GPUs f16 too) become nhwc, with a transpose before and
+// one after each. cancel-transposes then removes nearly all of them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 

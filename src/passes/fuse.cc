@@ -19,7 +19,6 @@ constexpr size_t kMostNodes = 64;  // a region; longer chains gain nothing more
 
 using Group = std::set<NodeId>;
 
-
 class Fusion {
  public:
   Fusion(Graph& graph, PassContext& context) : graph_(graph), context_(context) {}

@@ -10,9 +10,9 @@ struct RkNoMask {
   __device__ __forceinline__ float add(float score, int, int) const { return score; }
 };
 
-template <class Mask, class Epilogue>
-__device__ __forceinline__ void rk_attention(const float* __restrict__ q, const float* __restrict__ k,
-                                             const float* __restrict__ v, int queries, int keys, float scale,
+template <class T, class Mask, class Epilogue>
+__device__ __forceinline__ void rk_attention(const T* __restrict__ q, const T* __restrict__ k,
+                                             const T* __restrict__ v, int queries, int keys, float scale,
                                              int causal_offset, const Mask& mask, int first_row,
                                              const Epilogue& epilogue) {
   constexpr int mine = RK_QUERIES / 4, key_lanes = RK_KEYS / 32, value_lanes = (RK_VALUE_DEPTH + 31) / 32;
@@ -22,7 +22,8 @@ __device__ __forceinline__ void rk_attention(const float* __restrict__ q, const 
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, q0 = blockIdx.x * RK_QUERIES;
   for (int e = threadIdx.x; e < RK_QUERIES * RK_DEPTH; e += 128) {
     const int row = q0 + e / RK_DEPTH;
-    tile_q[e / RK_DEPTH][e % RK_DEPTH] = row < queries ? q[row * RK_DEPTH + e % RK_DEPTH] * scale : 0.f;
+    tile_q[e / RK_DEPTH][e % RK_DEPTH] =
+        row < queries ? float(q[row * RK_DEPTH + e % RK_DEPTH]) * scale : 0.f;
   }
   float largest[mine], total[mine], sums[mine][value_lanes];
 #pragma unroll
@@ -37,11 +38,11 @@ __device__ __forceinline__ void rk_attention(const float* __restrict__ q, const 
     __syncthreads();
     for (int e = threadIdx.x; e < RK_KEYS * RK_DEPTH; e += 128) {
       const int row = e / RK_DEPTH, column = e % RK_DEPTH;
-      tile_k[row][column] = k0 + row < keys ? k[(k0 + row) * RK_DEPTH + column] : 0.f;
+      tile_k[row][column] = k0 + row < keys ? float(k[(k0 + row) * RK_DEPTH + column]) : 0.f;
     }
     for (int e = threadIdx.x; e < RK_KEYS * RK_VALUE_DEPTH; e += 128) {
       const int row = e / RK_VALUE_DEPTH, column = e % RK_VALUE_DEPTH;
-      tile_v[row][column] = k0 + row < keys ? v[(k0 + row) * RK_VALUE_DEPTH + column] : 0.f;
+      tile_v[row][column] = k0 + row < keys ? float(v[(k0 + row) * RK_VALUE_DEPTH + column]) : 0.f;
     }
     __syncthreads();
     float scores[mine][key_lanes];

@@ -5,9 +5,9 @@
 // and uses it for every tap that falls on it. Neighbouring threads have neighbouring channels, so memory is
 // read in full lines.
 
-template <class Epilogue>
-__device__ __forceinline__ void rk_depthwise(const float* __restrict__ x, const float* __restrict__ w,
-                                             int batch, const Epilogue& epilogue) {
+template <class T, class Epilogue>
+__device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const float* __restrict__ w, int batch,
+                                             const Epilogue& epilogue) {
   constexpr int groups = (RK_IN_CHANNELS + 3) / 4, strips = (RK_OUT_W + RK_STRIP - 1) / RK_STRIP;
   constexpr int columns = (RK_STRIP - 1) * RK_STRIDE_W + (RK_KERNEL_W - 1) * RK_DILATION_W + 1;
   constexpr bool vectors = RK_IN_CHANNELS % 4 == 0;
@@ -32,17 +32,20 @@ __device__ __forceinline__ void rk_depthwise(const float* __restrict__ x, const 
 #pragma unroll
     for (int s = 0; s < RK_KERNEL_W; ++s)
       taps[s] = rk_load<float, 4>(w + (r * RK_KERNEL_W + s) * groups * 4 + c);
-    const float* line = x + (i64)(n * RK_IN_H + h) * RK_IN_W * RK_IN_CHANNELS + c;
+    const T* line = x + (i64)(n * RK_IN_H + h) * RK_IN_W * RK_IN_CHANNELS + c;
 #pragma unroll
     for (int column = 0; column < columns; ++column) {
       const int at = w0 + column;
       Vector<float, 4> v;
       if (unsigned(at) < unsigned(RK_IN_W)) {
         if (vectors) {
-          v = rk_load<float, 4>(line + at * RK_IN_CHANNELS);
+          const Vector<T, 4> loaded = rk_load<T, 4>(line + at * RK_IN_CHANNELS);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) v.at[i] = float(loaded.at[i]);
         } else {
 #pragma unroll
-          for (int i = 0; i < 4; ++i) v.at[i] = c + i < RK_IN_CHANNELS ? line[at * RK_IN_CHANNELS + i] : 0.f;
+          for (int i = 0; i < 4; ++i)
+            v.at[i] = c + i < RK_IN_CHANNELS ? float(line[at * RK_IN_CHANNELS + i]) : 0.f;
         }
       } else {
 #pragma unroll

@@ -1,8 +1,8 @@
 // Max and average pools over an NHWC tensor: a thread makes 4 channels of one output.
 // SPDX-License-Identifier: Apache-2.0
 
-template <class Epilogue>
-__device__ __forceinline__ void rk_pool(const float* __restrict__ x, int batch, const Epilogue& epilogue) {
+template <class T, class Epilogue>
+__device__ __forceinline__ void rk_pool(const T* __restrict__ x, int batch, const Epilogue& epilogue) {
   constexpr int groups = (RK_IN_CHANNELS + 3) / 4;
   constexpr bool vectors = RK_IN_CHANNELS % 4 == 0;
   int t = blockIdx.x * blockDim.x + threadIdx.x;
@@ -24,15 +24,15 @@ __device__ __forceinline__ void rk_pool(const float* __restrict__ x, int batch, 
       if (RK_COUNT_PADDING) count += h < RK_IN_H + RK_PAD_END_H && w < RK_IN_W + RK_PAD_END_W;
       if (unsigned(h) >= unsigned(RK_IN_H) || unsigned(w) >= unsigned(RK_IN_W)) continue;
       if (!RK_COUNT_PADDING) ++count;
-      const float* at = x + ((i64)(n * RK_IN_H + h) * RK_IN_W + w) * RK_IN_CHANNELS + c;
+      const T* at = x + ((i64)(n * RK_IN_H + h) * RK_IN_W + w) * RK_IN_CHANNELS + c;
       if (vectors) {
-        const Vector<float, 4> v = rk_load<float, 4>(at);
+        const Vector<T, 4> v = rk_load<T, 4>(at);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) result[i] = RK_POOL::join(result[i], v.at[i]);
+        for (int i = 0; i < 4; ++i) result[i] = RK_POOL::join(result[i], float(v.at[i]));
       } else {
 #pragma unroll
         for (int i = 0; i < 4; ++i)
-          if (c + i < RK_IN_CHANNELS) result[i] = RK_POOL::join(result[i], at[i]);
+          if (c + i < RK_IN_CHANNELS) result[i] = RK_POOL::join(result[i], float(at[i]));
       }
     }
   }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 typedef signed char i8;
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef int i32;
 typedef unsigned int u32;
 typedef long long i64;
@@ -12,14 +13,39 @@ typedef unsigned long long u64;
 #define RK_NAN __int_as_float(0x7fffffff)
 #define RK_DEVICE static __device__ __forceinline__
 
+// ---- FP16 as it is stored: every computation is in float, rounding to nearest when it is stored again
+struct f16 {
+  u16 bits;
+  f16() = default;
+  __device__ __forceinline__ f16(float x) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x)); }
+  __device__ __forceinline__ operator float() const {
+    float x;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
+    return x;
+  }
+};
+
 // ---- vectors: V elements of T, loaded and stored with one instruction where V * sizeof(T) is 2, 4, 8 or 16
-// bytes
-template <class T, int V> struct alignas(sizeof(T) * V) Vector { T at[V]; };
+// bytes, with several where it is a multiple of 16
+template <class T, int V> struct alignas(sizeof(T) * V < 16 ? sizeof(T) * V : 16) Vector { T at[V]; };
+template <int Bytes> struct RkWord { using Type = uint4; };
+template <> struct RkWord<8> { using Type = uint2; };
+template <> struct RkWord<4> { using Type = u32; };
+template <> struct RkWord<2> { using Type = u16; };
+template <> struct RkWord<1> { using Type = u8; };
 template <class T, int V> RK_DEVICE Vector<T, V> rk_load(const T* p) {
-  return *reinterpret_cast<const Vector<T, V>*>(p);
+  using Word = typename RkWord<sizeof(T) * V>::Type;
+  Vector<T, V> v;
+#pragma unroll
+  for (int i = 0; i < int(sizeof(v) / sizeof(Word)); ++i)
+    reinterpret_cast<Word*>(&v)[i] = reinterpret_cast<const Word*>(p)[i];
+  return v;
 }
 template <class T, int V> RK_DEVICE void rk_store(T* p, const Vector<T, V>& v) {
-  *reinterpret_cast<Vector<T, V>*>(p) = v;
+  using Word = typename RkWord<sizeof(T) * V>::Type;
+#pragma unroll
+  for (int i = 0; i < int(sizeof(v) / sizeof(Word)); ++i)
+    reinterpret_cast<Word*>(p)[i] = reinterpret_cast<const Word*>(&v)[i];
 }
 
 // ---- what formulas call. NaN spreads through min and max, as ONNX wants.

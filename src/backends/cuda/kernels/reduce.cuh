@@ -8,8 +8,12 @@ __device__ __forceinline__ void rk_reduce_rows(const Source& source, int outer, 
   __shared__ float scratch[32];
   const int o = blockIdx.x;
   float sum = Op::empty();
-  for (int r = threadIdx.x; r < reduced; r += RK_THREADS)
-    sum = Op::join(sum, map(source.load(o * reduced + r)));
+  for (int r = threadIdx.x * RK_WIDTH; r < reduced; r += RK_THREADS * RK_WIDTH) {
+    float x[RK_WIDTH];
+    source.template load<RK_WIDTH>(o * reduced + r, x);
+#pragma unroll
+    for (int j = 0; j < RK_WIDTH; ++j) sum = Op::join(sum, map(x[j]));
+  }
   sum = rk_block_reduce<Op, RK_THREADS>(sum, scratch);
   float one[1] = {last(sum, reduced)};
   if (threadIdx.x == 0) epilogue.store(o, 0, one);
@@ -24,7 +28,11 @@ __device__ __forceinline__ void rk_reduce_columns(const Source& source, int oute
   float sum = Op::empty();
   if (o < outer * inner) {
     const int start = o / inner * reduced * inner + o % inner;
-    for (int r = threadIdx.y; r < reduced; r += 8) sum = Op::join(sum, map(source.load(start + r * inner)));
+    for (int r = threadIdx.y; r < reduced; r += 8) {
+      float x[1];
+      source.template load<1>(start + r * inner, x);
+      sum = Op::join(sum, map(x[0]));
+    }
   }
   scratch[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();

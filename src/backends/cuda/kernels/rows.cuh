@@ -1,32 +1,44 @@
 // Softmax and norms along rows of RK_COLUMNS elements: RK_THREADS threads have one row in registers, which is
-// read once. Small rows share a block: the block is RK_THREADS x rows.
+// read once, RK_WIDTH neighbours at a time. Small rows share a block: the block is RK_THREADS x rows.
 // SPDX-License-Identifier: Apache-2.0
 
 template <class Op> __device__ __forceinline__ float rk_row_reduce(float x, float* scratch) {
   return RK_THREADS <= 32 ? rk_warp_reduce<Op>(x) : rk_block_reduce<Op, RK_THREADS>(x, scratch);
 }
 
-/// source.load(e) gives element e of the whole tensor, work(x, column) what becomes of a row: it has the
-/// row's elements of this thread in x, those past the row's end are not looked at.
+/// The column of a thread's element i; a vector of RK_WIDTH is inside of the row or outside as a whole.
+RK_DEVICE int rk_column(int i) {
+  return (i / RK_WIDTH * RK_THREADS + int(threadIdx.x)) * RK_WIDTH + i % RK_WIDTH;
+}
+
+/// source.load(e, x) gives elements e, e + 1 … of the whole tensor, work(x, scratch) what becomes of a row:
+/// it has the row's elements of this thread in x, those past the row's end are not looked at.
 template <class Source, class Work, class Epilogue>
 __device__ __forceinline__ void rk_rows(const Source& source, int rows, const Work& work,
                                         const Epilogue& epilogue) {
-  constexpr int count = (RK_COLUMNS + RK_THREADS - 1) / RK_THREADS;
+  constexpr int count = (RK_COLUMNS + RK_THREADS * RK_WIDTH - 1) / (RK_THREADS * RK_WIDTH) * RK_WIDTH;
   const int m = blockIdx.x * blockDim.y + threadIdx.y;
   if (m >= rows) return;
   __shared__ float scratch[32];
   float x[count];
 #pragma unroll
-  for (int i = 0; i < count; ++i) {
-    const int n = threadIdx.x + i * RK_THREADS;
-    x[i] = n < RK_COLUMNS ? source.load(m * RK_COLUMNS + n) : 0.f;
+  for (int i = 0; i < count; i += RK_WIDTH) {
+    const int n = rk_column(i);
+    if (n < RK_COLUMNS) {
+      source.template load<RK_WIDTH>(m * RK_COLUMNS + n, x + i);
+    } else {
+#pragma unroll
+      for (int j = 0; j < RK_WIDTH; ++j) x[i + j] = 0.f;
+    }
   }
   work(x, scratch);
 #pragma unroll
-  for (int i = 0; i < count; ++i) {
-    const int n = threadIdx.x + i * RK_THREADS;
-    float one[1] = {x[i]};
-    if (n < RK_COLUMNS) epilogue.store(m, n, one);
+  for (int i = 0; i < count; i += RK_WIDTH) {
+    const int n = rk_column(i);
+    float some[RK_WIDTH];
+#pragma unroll
+    for (int j = 0; j < RK_WIDTH; ++j) some[j] = x[i + j];
+    if (n < RK_COLUMNS) epilogue.store(m, n, some);
   }
 }
 
@@ -35,12 +47,12 @@ template <bool Log> struct RkSoftmax {
     float largest = -RK_INF, sum = 0.f;
 #pragma unroll
     for (int i = 0; i < Count; ++i)
-      if (threadIdx.x + i * RK_THREADS < RK_COLUMNS) largest = rk_max(largest, x[i]);
+      if (rk_column(i) < RK_COLUMNS) largest = rk_max(largest, x[i]);
     largest = rk_row_reduce<RkMax>(largest, scratch);
 #pragma unroll
     for (int i = 0; i < Count; ++i) {
       const float shifted = x[i] - largest, e = expf(shifted);
-      if (threadIdx.x + i * RK_THREADS < RK_COLUMNS) sum += e;
+      if (rk_column(i) < RK_COLUMNS) sum += e;
       x[i] = Log ? shifted : e;
     }
     sum = rk_row_reduce<RkSum>(sum, scratch);
@@ -51,9 +63,9 @@ template <bool Log> struct RkSoftmax {
 };
 
 /// (x - mean) / sqrt(variance + epsilon) * scale + shift; without Centre the root mean square alone.
-template <bool Centre> struct RkNorm {
-  const float* __restrict__ scale;  // may be null
-  const float* __restrict__ shift;
+template <class T, bool Centre> struct RkNorm {
+  const T* __restrict__ scale;  // may be null
+  const T* __restrict__ shift;
   float epsilon;
   template <int Count> __device__ __forceinline__ void operator()(float (&x)[Count], float* scratch) const {
     float mean = 0.f, squares = 0.f;
@@ -65,16 +77,26 @@ template <bool Centre> struct RkNorm {
 #pragma unroll
     for (int i = 0; i < Count; ++i) {
       x[i] -= mean;
-      if (threadIdx.x + i * RK_THREADS < RK_COLUMNS) squares = fmaf(x[i], x[i], squares);
+      if (rk_column(i) < RK_COLUMNS) squares = fmaf(x[i], x[i], squares);
     }
     squares = rk_row_reduce<RkSum>(squares, scratch) / float(RK_COLUMNS);
     const float factor = 1.f / sqrtf(squares + epsilon);
 #pragma unroll
-    for (int i = 0; i < Count; ++i) {
-      const int n = threadIdx.x + i * RK_THREADS;
-      x[i] *= factor;
-      if (n < RK_COLUMNS && scale) x[i] *= scale[n];
-      if (n < RK_COLUMNS && shift) x[i] += shift[n];
+    for (int i = 0; i < Count; ++i) x[i] *= factor;
+#pragma unroll
+    for (int i = 0; i < Count; i += RK_WIDTH) {
+      const int n = rk_column(i);
+      if (n >= RK_COLUMNS) continue;
+      if (scale) {
+        const Vector<T, RK_WIDTH> by = rk_load<T, RK_WIDTH>(scale + n);
+#pragma unroll
+        for (int j = 0; j < RK_WIDTH; ++j) x[i + j] *= float(by.at[j]);
+      }
+      if (shift) {
+        const Vector<T, RK_WIDTH> by = rk_load<T, RK_WIDTH>(shift + n);
+#pragma unroll
+        for (int j = 0; j < RK_WIDTH; ++j) x[i + j] += float(by.at[j]);
+      }
     }
   }
 };

@@ -31,8 +31,8 @@ Result<AttentionRegion> as_attention(const Region& region) {
   if (node.inputs.size() > 3) made.mask = node.inputs[3];
   for (size_t i = 0; i < 3; ++i) {
     const TensorType& type = region.body[node.inputs[i]].type;
-    if (type.dtype != DType::f32)
-      return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f32");
+    if (type.dtype != DType::f32 && type.dtype != DType::f16)
+      return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f32 or f16");
     made.batches.emplace_back(type.shape.begin(), type.shape.end() - 2);
   }
   const Shape& q = region.body[node.inputs[0]].type.shape;
@@ -81,8 +81,8 @@ class AttentionTactic final : public Tactic {
   static Result<std::string> write_mask(KernelWriter& w, const Region& region, const AttentionRegion& made) {
     if (made.mask == ValueId::none) return std::string("RkNoMask{}");
     const TensorType& type = region.body[made.mask].type;
-    if (type.dtype != DType::f32 && type.dtype != DType::boolean)
-      return refuse("the mask is " + std::string(to_string(type.dtype)) + ", needs f32 or boolean");
+    if (type.dtype != DType::f32 && type.dtype != DType::f16 && type.dtype != DType::boolean)
+      return refuse("the mask is " + std::string(to_string(type.dtype)) + ", needs f32, f16 or boolean");
     Shape all = made.batch;
     all.push_back(made.queries);
     all.push_back(made.keys);
@@ -101,7 +101,7 @@ class AttentionTactic final : public Tactic {
               "e = (item * " +
               queries + " + row) * " + keys + " + key;\n" + declare +
               (type.dtype == DType::boolean ? "    return mask[" + offset + "] ? score : -RK_INF;\n"
-                                            : "    return score + mask[" + offset + "];\n") +
+                                            : "    return score + float(mask[" + offset + "]);\n") +
               "  }\n};\n");
     return "Mask{mask, item" + initial + "}";
   }

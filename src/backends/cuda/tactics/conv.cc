@@ -16,6 +16,7 @@ class Conv final : public Tactic {
   std::string_view name() const override { return "cuda.conv"; }
   Result<Space> offer(const Region& region, const Target& target) const override {
     RK_TRY(ConvRegion conv, as_conv(region));
+    if (conv.shape.dtype != DType::f32) return refuse("the type is f16, needs f32");
     if (conv.op->group != 1) return refuse("it has " + std::to_string(conv.op->group) + " groups");
     RK_CHECK(write(region, conv, simt_tile(0)).status());
     return simt_space(rows_of(conv.shape), Dim(conv.out_channels), region.sizes, target);

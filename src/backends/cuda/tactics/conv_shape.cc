@@ -6,11 +6,13 @@ namespace rekindle::cuda {
 
 Result<WindowShape> window_shape(const TensorType& x, const TensorType& y, const ops::Window& window,
                                  ops::Layout layout) {
-  if (x.dtype != DType::f32) return refuse("the type is " + std::string(to_string(x.dtype)) + ", needs f32");
+  if (x.dtype != DType::f32 && x.dtype != DType::f16)
+    return refuse("the type is " + std::string(to_string(x.dtype)) + ", needs f32 or f16");
   if (layout != ops::Layout::nhwc) return refuse("the layout is nchw, needs nhwc");
   const size_t axes = window.rank();
   if (axes < 1 || axes > 2) return refuse("it has " + std::to_string(axes) + " spatial axes, needs 1 or 2");
   WindowShape shape;
+  shape.dtype = x.dtype;
   shape.batch = x.shape[0];
   const auto channels = x.shape.back().as_int();
   if (!channels) return refuse("the number of channels is only known by running");
@@ -54,8 +56,14 @@ Result<ConvRegion> as_conv(const Region& region) {
   if (!conv.op) return refuse("the anchor is " + std::string(node.op.name()) + ", not conv");
   if (!conv.parts.head.empty()) return refuse("something elementwise comes before the convolution");
   conv.weight = region.constant(node.inputs[1]);
-  if (!conv.weight || conv.weight->dtype() != DType::f32) return refuse("the weights are no f32 constant");
+  if (!conv.weight || (conv.weight->dtype() != DType::f32 && conv.weight->dtype() != DType::f16))
+    return refuse("the weights are no f32 or f16 constant");
   if (conv.weight->count() == 0) return refuse("the weights are empty");
+  if (conv.weight->dtype() != DType::f32) {
+    RK_TRY(Tensor widened, cast(*conv.weight, DType::f32));
+    conv.widened = std::make_shared<const Tensor>(std::move(widened));
+    conv.weight = conv.widened.get();
+  }
   conv.out_channels = conv.weight->dims()[0];
   Shape kernel;
   for (size_t i = 2; i < conv.weight->dims().size(); ++i) kernel.emplace_back(conv.weight->dims()[i]);

@@ -10,6 +10,7 @@ namespace rekindle::cuda {
 
 /// Two spatial axes; one axis is a picture of height 1. The batch may be symbolic, the picture may not.
 struct WindowShape {
+  DType dtype = DType::f32;  // of the picture: f32 or f16
   Dim batch = 1;
   int64_t in_h = 1, in_w = 1, out_h = 1, out_w = 1;
   int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
@@ -26,7 +27,8 @@ void define_window(KernelWriter& writer, const WindowShape& shape);
 struct ConvRegion {
   AnchoredRegion parts;
   const ops::Conv* op = nullptr;
-  const Tensor* weight = nullptr;  // [O, C/group, kernel…]
+  const Tensor* weight = nullptr;         // [O, C/group, kernel…] in f32, whatever the picture is stored in
+  std::shared_ptr<const Tensor> widened;  // what `weight` points to when the constant is f16
   ValueId bias = ValueId::none;
   WindowShape shape;
   int64_t out_channels = 0;

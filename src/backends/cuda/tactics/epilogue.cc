@@ -42,7 +42,7 @@ class EpilogueText {
       } else {
         text = name + "[" + offset + " + (j < valid ? j : 0)]";
       }
-      if (type == DType::boolean) text = "bool(" + text + ")";
+      text = in_register(type, text);
       if (has_bias && i + 1 == values.size())
         bias_ = text;
       else

@@ -13,9 +13,11 @@ namespace rekindle::cuda {
 
 namespace {
 
-/// Types of values in registers: booleans are bool there, bytes in memory. Bytes are only moved.
+/// Types of values in registers: booleans are bool there, bytes in memory, and FP16 is float. Bytes are only
+/// moved.
 Result<std::string> register_type(DType type) {
   if (type == DType::boolean) return std::string("bool");
+  if (type == DType::f16) return std::string("float");
   if (bits_of(type) < 32) return refuse("kernels do not compute in " + std::string(to_string(type)));
   return element_type(type);
 }
@@ -63,6 +65,17 @@ Result<std::string> statements_of(const Region& region, const std::vector<NodeId
     names[made] = name;
   }
   return text;
+}
+
+std::string in_register(DType type, const std::string& element) {
+  if (type == DType::boolean) return "bool(" + element + ")";
+  return type == DType::f16 ? "float(" + element + ")" : element;
+}
+
+int vector_width(const Dim& count, int64_t bytes) {
+  for (int64_t v = 16 / bytes; v > 1; v /= 2)
+    if (count.divisible_by(v)) return int(v);
+  return 1;
 }
 
 std::vector<ValueId> inputs_of(const Region& region, const std::vector<NodeId>& nodes,

@@ -3,6 +3,7 @@
 #include "math/gather.h"
 
 #include "backends/cuda/tactics/flat_kernel.h"
+#include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -38,7 +39,7 @@ class GatherTactic final : public Tactic {
     RK_TRY(const int axis, normalize_axis(op->axis, x.rank()));
     Dim inner = 1;
     for (size_t d = size_t(axis) + 1; d < x.shape.size(); ++d) inner = inner * x.shape[d];
-    written.width = inner.divisible_by(4) ? 4 : 1;
+    written.width = vector_width(inner, std::max(bits_of(x.dtype) / 8, 2));
     RK_TRY(std::string element, element_type(x.dtype));
     RK_CHECK(w.input(region, node->inputs[0], "in"));
     RK_CHECK(w.input(region, node->inputs[1], "indices"));

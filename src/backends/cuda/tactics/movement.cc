@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backends/cuda/tactics/flat_kernel.h"
+#include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -142,9 +143,11 @@ class MovementTactic final : public Tactic {
     const std::vector<Walk> walks = merged(made.walks);
     const Walk& last = walks.back();
     const bool runs = last.stride.is(1) && last.step == 1 && last.wrap.is(0) && last.limit.is(0);
-    bool aligned = runs && last.size.divisible_by(4) && last.start.divisible_by(4);
-    for (size_t d = 0; d + 1 < walks.size(); ++d) aligned = aligned && walks[d].stride.divisible_by(4);
-    written.width = aligned ? 4 : 1;
+    const int64_t bytes = std::max(bits_of(region.output_type(0).dtype) / 8, 1);
+    written.width = runs ? vector_width(last.size, std::max<int64_t>(bytes, 2)) : 1;
+    if (runs) written.width = std::min(written.width, vector_width(last.start, std::max<int64_t>(bytes, 2)));
+    for (size_t d = 0; d + 1 < walks.size(); ++d)
+      written.width = std::min(written.width, vector_width(walks[d].stride, std::max<int64_t>(bytes, 2)));
     const std::string lanes = std::to_string(written.width);
     RK_TRY(std::string element, element_type(region.output_type(0).dtype));
     RK_CHECK(w.input(region, made.node->inputs[0], "in"));

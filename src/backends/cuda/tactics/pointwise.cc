@@ -1,5 +1,7 @@
 // cuda.pointwise: any region of elementwise ops, and plain copies.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/index_split.h"
@@ -31,8 +33,8 @@ Result<PointwiseRegion> as_pointwise(const Region& region) {
   return made;
 }
 
-/// How many neighbours a thread takes: as many as one load of 16 bytes brings.
-int vector_width(const IndexSplit& split, int64_t wanted) {
+/// How many neighbours a thread takes.
+int width_of(const IndexSplit& split, int64_t wanted) {
   for (int64_t v = wanted; v > 1; v /= 2)
     if (split.inner().divisible_by(v)) return int(v);
   return 1;
@@ -44,7 +46,11 @@ class Pointwise final : public Tactic {
   Result<Space> offer(const Region& region, const Target&) const override {
     RK_TRY(PointwiseRegion made, as_pointwise(region));
     RK_CHECK(write(region, made, 1, 256).status());
-    return Space().axis("vector", {4, 2, 1}).axis("threads", {256, 128, 512});
+    const bool has_halves = std::any_of(made.inputs.begin(), made.inputs.end(),
+                                        [&](ValueId v) { return region.body[v].type.dtype == DType::f16; });
+    const std::vector<int64_t> widths =
+        has_halves ? std::vector<int64_t>{8, 4, 2, 1} : std::vector<int64_t>{4, 2, 1};
+    return Space().axis("vector", widths).axis("threads", {256, 128, 512});
   }
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     RK_TRY(PointwiseRegion made, as_pointwise(region));
@@ -62,7 +68,7 @@ class Pointwise final : public Tactic {
     std::vector<Shape> shapes;
     for (ValueId v : made.inputs) shapes.push_back(region.body[v].type.shape);
     RK_TRY(IndexSplit split, IndexSplit::make(out.shape, shapes));
-    const int width = written.width = vector_width(split, wanted);
+    const int width = written.width = width_of(split, wanted);
     const std::string lanes = std::to_string(width);
     for (size_t i = 0; i < made.inputs.size(); ++i)
       RK_CHECK(w.input(region, made.inputs[i], "in" + std::to_string(i)));
@@ -78,8 +84,9 @@ class Pointwise final : public Tactic {
       const bool steps = split.steps_along_inner(i) && width > 1;
       w.body("  const auto x" + number + " = rk_load<" + element + ", " + (steps ? lanes : "1") + ">(in" +
              number + " + " + split.offset(w, i, "e", "i") + ");\n");
-      names[made.inputs[i]] = std::string(type == DType::boolean ? "bool(" : "(") + "x" + number + ".at[" +
-                              (steps ? "j" : "0") + "])";
+      const std::string text = "x" + number + ".at[" + (steps ? "j" : "0") + "]";
+      // What is only copied keeps its bits.
+      names[made.inputs[i]] = made.nodes.empty() ? text : in_register(type, text);
     }
     for (size_t i = 0; i < made.results.size(); ++i) {
       RK_TRY(std::string element, element_type(region.output_type(i).dtype));

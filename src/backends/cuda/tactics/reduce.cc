@@ -96,10 +96,11 @@ class ReduceTactic final : public Tactic {
     KernelWriter w;
     w.define("RK_THREADS", threads);
     w.include("reduce.cuh");
-    RK_TRY(std::string source, write_source(w, region, made.parts));
+    RK_TRY(const WrittenSource source, write_source(w, region, made.parts, made.reduced));
+    w.define("RK_WIDTH", made.inner.is(1) ? source.width : 1);
     RK_TRY(std::string epilogue, write_epilogue(w, region, made.parts, Dim(1), 1));
     const Formula f = formula_of(made.op->op);
-    w.body(source + epilogue);
+    w.body(source.statement + epilogue);
     w.body(std::string("  const auto map = [](float x) { return ") + f.map + "; };\n");
     w.body(std::string("  const auto last = [](float sum, int count) { return ") + f.last + "; };\n");
     const std::string sizes = w.dim(made.outer) + ", " + w.dim(made.reduced);

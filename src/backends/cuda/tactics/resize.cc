@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "backends/cuda/tactics/flat_kernel.h"
+#include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/writer.h"
@@ -57,8 +58,8 @@ class ResizeTactic final : public Tactic {
     if (op.coordinates == ops::ResizeCoordinates::tf_crop_and_resize) return refuse("it crops");
     if (op.keep_aspect_ratio != ops::AspectRatio::stretch) return refuse("it keeps the aspect ratio");
     if (op.exclude_outside) return refuse("weights outside are excluded");
-    if (x.dtype != DType::f32)
-      return refuse("the type is " + std::string(to_string(x.dtype)) + ", needs f32");
+    if (x.dtype != DType::f32 && x.dtype != DType::f16)
+      return refuse("the type is " + std::string(to_string(x.dtype)) + ", needs f32 or f16");
     return {};
   }
   struct Axis {
@@ -98,7 +99,8 @@ class ResizeTactic final : public Tactic {
     }
     RK_CHECK(w.output(region.output_type(0), "out"));
     const bool inner_moves = !axes.empty() && axes.back().axis + 1 == y.size();
-    written.width = !inner_moves && !y.empty() && y.back().divisible_by(4) ? 4 : 1;
+    RK_TRY(const std::string element, element_type(x.dtype));
+    written.width = inner_moves || y.empty() ? 1 : vector_width(y.back(), x.dtype == DType::f16 ? 2 : 4);
     const std::string lanes = std::to_string(written.width);
     written.begin(region, threads);
     w.body("  int rest = e, base = 0;\n");
@@ -126,10 +128,11 @@ class ResizeTactic final : public Tactic {
       factor = "f" + n;
       close += "  }\n";
     }
-    w.body("  const auto v = rk_load<float, " + lanes + ">(in + " + at +
-           ");\n#pragma unroll\n  for (int j = 0; j < " + lanes + "; ++j) y.at[j] = fmaf(v.at[j], " + factor +
-           ", y.at[j]);\n" + close);
-    w.body("  rk_store(out + e, y);\n");
+    w.body("  const auto v = rk_load<" + element + ", " + lanes + ">(in + " + at +
+           ");\n#pragma unroll\n  for (int j = 0; j < " + lanes + "; ++j) y.at[j] = fmaf(float(v.at[j]), " +
+           factor + ", y.at[j]);\n" + close);
+    w.body("  Vector<" + element + ", " + lanes + "> rounded;\n#pragma unroll\n  for (int j = 0; j < " +
+           lanes + "; ++j) rounded.at[j] = y.at[j];\n  rk_store(out + e, rounded);\n");
     return written;
   }
 };

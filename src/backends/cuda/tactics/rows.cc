@@ -101,7 +101,12 @@ class Rows final : public Tactic {
     w.define("RK_COLUMNS", made.columns);
     w.define("RK_THREADS", threads);
     w.include("rows.cuh");
-    RK_TRY(std::string source, write_source(w, region, made.parts));
+    const TensorType& type = region.body[node.outputs[0]].type;
+    RK_TRY(const WrittenSource source, write_source(w, region, made.parts, type.shape.back()));
+    // Short rows keep more threads busy with fewer neighbours each.
+    int width = source.width;
+    while (width > 1 && made.columns < threads * width) width /= 2;
+    w.define("RK_WIDTH", width);
     std::string work = "RkSoftmax<" + std::string(node.op.is<ops::LogSoftmax>() ? "true" : "false") + ">{}";
     if (!node.op.is<ops::Softmax>() && !node.op.is<ops::LogSoftmax>()) {
       std::string arguments;
@@ -113,10 +118,12 @@ class Rows final : public Tactic {
       }
       const auto* norm = node.op.as<ops::LayerNorm>();
       const float epsilon = norm ? norm->epsilon : node.op.as<ops::RmsNorm>()->epsilon;
-      work = std::string("RkNorm<") + (norm ? "true" : "false") + ">{" + arguments + Expr(epsilon).text + "}";
+      RK_TRY(const std::string element, element_type(type.dtype));
+      work =
+          "RkNorm<" + element + (norm ? ", true" : ", false") + ">{" + arguments + Expr(epsilon).text + "}";
     }
-    RK_TRY(std::string epilogue, write_epilogue(w, region, made.parts, Dim(made.columns), 1));
-    w.body(source + epilogue);
+    RK_TRY(std::string epilogue, write_epilogue(w, region, made.parts, Dim(made.columns), width));
+    w.body(source.statement + epilogue);
     w.body("  rk_rows(source, " + w.dim(made.rows) + ", " + work + ", epilogue);\n");
     return w;
   }

@@ -8,8 +8,14 @@
 
 namespace rekindle::cuda {
 
-/// Writes `struct Source` with load(e), element e of the anchor's first input. Adds its inputs to the
-/// parameters. Returns the statement of the body that makes `source`.
-Result<std::string> write_source(KernelWriter& writer, const Region& region, const AnchoredRegion& parts);
+/// Writes `struct Source` with load(e, x), elements e to e + V of the anchor's first input as floats, where e
+/// is a multiple of V, which is at most `width` of the returned source. Adds its inputs to the parameters.
+struct WrittenSource {
+  std::string statement;  // of the body, makes `source`
+  int width = 1;
+};
+/// `run` is how many elements lie in a row; vectors do not cross its ends.
+Result<WrittenSource> write_source(KernelWriter& writer, const Region& region, const AnchoredRegion& parts,
+                                   const Dim& run);
 
 }  // namespace rekindle::cuda

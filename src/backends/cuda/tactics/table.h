@@ -13,6 +13,8 @@ std::span<const Tactic* const> tactics();
 const Tactic& conv_tactic();
 const Tactic& depthwise_tactic();
 const Tactic& gemm_tactic();
+const Tactic& gemm_mma_tactic();
+const Tactic& conv_mma_tactic();
 const Tactic& pointwise_tactic();
 const Tactic& pool_tactic();
 const Tactic& rows_tactic();

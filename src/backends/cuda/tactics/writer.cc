@@ -14,6 +14,8 @@ Result<std::string> element_type(DType type) {
   switch (type) {
     case DType::f32:
       return std::string("float");
+    case DType::f16:
+      return std::string("f16");
     case DType::i32:
       return std::string("i32");
     case DType::i64:
@@ -74,7 +76,9 @@ std::string KernelWriter::source(const std::string& name, uint32_t threads, int 
   text += kernel_file("prelude.cuh");
   for (std::string_view file : files_) text += kernel_file(file);
   text += outside_;
-  text += "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(threads);
+  text += "extern \"C\" __global__ void ";
+  if (cluster_ > 1) text += "__cluster_dims__(1, 1, " + std::to_string(cluster_) + ") ";
+  text += "__launch_bounds__(" + std::to_string(threads);
   if (min_blocks > 0) text += ", " + std::to_string(min_blocks);
   text += ") " + name + "(";
   std::string separator;
@@ -119,6 +123,7 @@ Result<BuiltKernel> KernelWriter::finish(const std::string& name, std::vector<ui
   kernel.code = to_bytes(bundle);
   LaunchParams params;
   params.block = std::move(block);
+  params.shared_bytes = shared_bytes_;
   params.registers = uint32_t(compiled.report.registers);
   params.spill_bytes = uint32_t(compiled.report.spill_bytes);
   params.static_shared_bytes = uint32_t(compiled.report.shared_bytes);

@@ -31,6 +31,10 @@ class KernelWriter {
   /// "#define NAME value" before everything else.
   void define(const std::string& name, const std::string& value);
   void define(const std::string& name, int64_t value) { define(name, std::to_string(value)); }
+  /// Dynamic shared memory of a block, in bytes.
+  void shared_memory(int64_t bytes) { shared_bytes_ = uint32_t(bytes); }
+  /// So many neighbours along z run as one cluster (sm_90).
+  void cluster(int blocks) { cluster_ = blocks; }
   /// A file of kernels/, once, in the order of the calls; the prelude comes first by itself.
   void include(std::string_view file);
   /// Text outside of the kernel's function: structs and functions.
@@ -50,6 +54,8 @@ class KernelWriter {
   std::vector<Dim> scalars_;
   std::vector<std::string_view> files_;
   std::string defines_, outside_, body_;
+  uint32_t shared_bytes_ = 0;
+  int cluster_ = 1;
 };
 
 }  // namespace rekindle::cuda

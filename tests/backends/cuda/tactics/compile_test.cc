@@ -4,6 +4,7 @@
 
 #include "backends/cuda/tactics/nvrtc.h"
 #include "backends/cuda/tactics/table.h"
+#include "math/cast.h"
 #include "math/conv.h"
 #include "math/elementwise.h"
 #include "math/matmul.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr int kArchitectures[] = {61, 70, 72, 75, 80, 86, 89, 90};
 
 TensorType f32(Shape shape) { return {DType::f32, std::move(shape)}; }
+TensorType f16(Shape shape) { return {DType::f16, std::move(shape)}; }
 
 /// A region of one anchor and perhaps a tail; inputs from `first_constant` on are weights.
 struct Maker {
@@ -52,9 +54,12 @@ struct Maker {
   int count_ = 0;
 };
 
-Region conv_region(int64_t channels, int64_t filters, int64_t kernel, int64_t group) {
-  Maker m({f32({1, 28, 28, channels}), f32({1, 28, 28, filters}),
-           f32({filters, channels / group, kernel, kernel}), f32({filters})},
+Region conv_region(int64_t channels, int64_t filters, int64_t kernel, int64_t group,
+                   DType dtype = DType::f32) {
+  Maker m({{dtype, {1, 28, 28, channels}},
+           {dtype, {1, 28, 28, filters}},
+           {dtype, {filters, channels / group, kernel, kernel}},
+           {dtype, {filters}}},
           2);
   ops::Conv conv;
   conv.layout = ops::Layout::nhwc;
@@ -64,9 +69,9 @@ Region conv_region(int64_t channels, int64_t filters, int64_t kernel, int64_t gr
   return m.finish(m.add(ops::Relu{}, {m.add(ops::Add{}, {y, m.inputs[1]})}));
 }
 
-Region gemm_region(Shape rows, int64_t depth, int64_t columns) {
+Region gemm_region(Shape rows, int64_t depth, int64_t columns, DType dtype = DType::f32) {
   rows.emplace_back(depth);
-  Maker m({f32(rows), f32({depth, columns}), f32({columns})}, 1);
+  Maker m({{dtype, rows}, {dtype, {depth, columns}}, {dtype, {columns}}}, 1);
   const ValueId y = m.anchor(ops::Matmul{}, {m.inputs[0], m.inputs[1]});
   return m.finish(m.add(ops::Gelu{}, {m.add(ops::Add{}, {y, m.inputs[2]})}));
 }
@@ -150,8 +155,88 @@ std::vector<Case> other_cases() {
   };
 }
 
+/// The same kinds of region over FP16 values.
+std::vector<Case> half_cases() {
+  return {
+      {"cuda.rows",
+       [] {
+         Maker m({f16({128, 768}), f16({128, 768}), f16({768}), f16({768})}, 2);
+         const ValueId sum = m.add(ops::Add{}, {m.inputs[0], m.inputs[1]});
+         return m.finish(m.anchor(ops::LayerNorm{}, {sum, m.inputs[2], m.inputs[3]}));
+       }},
+      {"cuda.rows",
+       [] {
+         Maker m({f16({Dim::symbol("N"), 1003})});
+         const ValueId y = m.anchor(ops::Softmax{}, {m.inputs[0]});
+         return m.finish(m.add(ops::Cast{DType::f32}, {y}));
+       }},
+      {"cuda.reduce",
+       [] {
+         Maker m({f16({1, 7, 7, 1280})});
+         return m.finish(m.anchor(ops::Reduce{ops::ReduceOp::mean, {1, 2}, true}, {m.inputs[0]}));
+       }},
+      {"cuda.reduce",
+       [] {
+         Maker m({f16({64, 1280})});
+         return m.finish(m.anchor(ops::Reduce{ops::ReduceOp::max, {1}, true}, {m.inputs[0]}));
+       }},
+  };
+}
+
+std::vector<Case> other_half_cases() {
+  return {
+      {"cuda.depthwise", [] { return conv_region(96, 96, 3, 96, DType::f16); }},
+      {"cuda.attention",
+       [] {
+         const TensorType head = f16({1, 12, 128, 64});
+         Maker m({head, head, head, f32({1, 1, 1, 128})});
+         return m.finish(m.anchor(ops::Attention{}, m.inputs));
+       }},
+      {"cuda.pool",
+       [] {
+         Maker m({f16({1, 112, 112, 64})});
+         ops::MaxPool pool;
+         pool.kernel = {3, 3};
+         pool.strides = {2, 2};
+         pool.layout = ops::Layout::nhwc;
+         return m.finish(m.anchor(pool, {m.inputs[0]}));
+       }},
+      {"cuda.pointwise",
+       [] {
+         Maker m({f16({2, 56, 56, 24}), f16({2, 1, 1, 24})});
+         return m.finish(m.add(ops::Mul{}, {m.inputs[0], m.add(ops::HardSigmoid{}, {m.inputs[1]})}));
+       }},
+      {"cuda.pointwise",
+       [] {
+         Maker m({f32({2, 56, 56, 24})});
+         return m.finish(m.add(ops::Cast{DType::f16}, {m.add(ops::Clip{-65504, 65504}, {m.inputs[0]})}));
+       }},
+      {"cuda.movement",
+       [] {
+         Maker m({f16({1, 12, 128, 64})});
+         return m.finish(m.add(ops::Transpose{{0, 2, 1, 3}}, {m.inputs[0]}));
+       }},
+      {"cuda.gather",
+       [] {
+         Maker m({f16({30522, 768}), {DType::i64, {1, Dim::symbol("S")}}});
+         return m.finish(m.add(ops::Gather{0}, m.inputs));
+       }},
+      {"cuda.resize",
+       [] {
+         Maker m({f16({1, 20, 20, 64})});
+         ops::Resize resize;
+         resize.axes = {1, 2};
+         resize.scales = {2, 2};
+         resize.mode = ops::ResizeMode::linear;
+         return m.finish(m.add(resize, {m.inputs[0]}));
+       }},
+  };
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all = anchored_cases();
+  for (Case& c : half_cases()) all.push_back(std::move(c));
+  for (Case& c : other_half_cases()) all.push_back(std::move(c));
   for (Case& c : other_cases()) all.push_back(std::move(c));
   return all;
 }
@@ -177,6 +262,26 @@ int resident_warps(const LaunchParams& params) {
   for (uint32_t n : params.block) threads *= n;
   const uint32_t warps = (threads + 31) / 32, registers = (params.registers * 32 + 255) / 256 * 256 * warps;
   return int(65536 / std::max(registers, 1u) * warps);
+}
+
+/// Products on the tensor cores.
+std::vector<Case> mma_cases() {
+  return {
+      {"cuda.conv_mma", [] { return conv_region(64, 64, 3, 1, DType::f16); }},
+      {"cuda.conv_mma", [] { return conv_region(3, 32, 7, 1, DType::f16); }},
+      {"cuda.conv_mma", [] { return conv_region(256, 1024, 1, 1, DType::f16); }},
+      {"cuda.gemm_mma", [] { return gemm_region({128}, 768, 3072, DType::f16); }},
+      {"cuda.gemm_mma", [] { return gemm_region({4096}, 4096, 4096, DType::f16); }},
+      {"cuda.gemm_mma",
+       [] {
+         return gemm_region({Dim::symbol("N"), 7}, 33, 10, DType::f16);
+       }},
+      {"cuda.gemm_mma",
+       [] {
+         Maker m({f16({12, 128, 64}), f16({12, 64, 128})});
+         return m.finish(m.anchor(ops::Matmul{}, m.inputs));
+       }},
+  };
 }
 
 void expect_compiles(const Case& c, int sm, int effort) {
@@ -207,6 +312,16 @@ TEST(Kernels, CompileForEveryArchitecture) {
 
 TEST(Kernels, EveryConfigurationCompilesForTheOldest) {
   for (const Case& c : cases()) expect_compiles(c, 61, 1);
+}
+
+TEST(Kernels, ProductsOnTensorCores) {
+  for (const Case& c : mma_cases())
+    for (const int sm : {75, 80, 86, 89, 90}) expect_compiles(c, sm, 0);
+  const Case large = mma_cases()[4], deep = mma_cases()[0];
+  for (const int sm : {75, 80, 90}) {
+    expect_compiles(large, sm, 1);
+    expect_compiles(deep, sm, 1);
+  }
 }
 
 TEST(Kernels, TheSameRegionMakesTheSameCode) {

@@ -1,0 +1,124 @@
+// The list of tiles and a first order of them.
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/tactics/mma_tile.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+namespace rekindle::cuda {
+
+namespace {
+
+constexpr std::array kTiles{
+    MmaTile{128, 128, 32, 2, 4, 1}, MmaTile{128, 256, 32, 2, 4, 1}, MmaTile{256, 128, 32, 4, 2, 1},
+    MmaTile{128, 64, 64, 2, 2, 2},  MmaTile{64, 128, 64, 2, 2, 2},  MmaTile{64, 64, 64, 2, 2, 3},
+    MmaTile{64, 32, 64, 2, 2, 4},   MmaTile{32, 64, 64, 2, 2, 4},   MmaTile{32, 32, 64, 2, 2, 4},
+    MmaTile{16, 64, 64, 1, 4, 4},   MmaTile{128, 32, 64, 4, 1, 3},  MmaTile{32, 128, 64, 1, 4, 3},
+    MmaTile{128, 128, 64, 2, 4, 1}, MmaTile{128, 256, 64, 2, 4, 1},
+};
+constexpr size_t kMatricesOnly = 13;  // tiles from here on leave no registers to gather patches
+constexpr std::array<int64_t, 4> kSplits{1, 2, 4, 8};
+
+/// What a block may have, in bytes, when it asks.
+int64_t most_shared(int sm) {
+  if (sm >= 90) return 227 * 1024;
+  if (sm == 86 || sm == 89) return 99 * 1024;
+  return sm >= 80 ? 163 * 1024 : 64 * 1024;
+}
+
+/// Products of one multiprocessor and clock.
+double rate_of(int sm) { return sm == 80 || sm >= 90 ? 1024 : 512; }
+
+/// Clocks by waves of blocks, slices of K and what a slice waits for: only the order matters.
+double cost(const MmaTile& tile, double rows, double columns, double items, double depth, double splits,
+            const Target& target) {
+  const double units = std::max(target.units, 1);
+  const double blocks =
+      std::ceil(rows / double(tile.m)) * std::ceil(columns / double(tile.n)) * items * splits;
+  const double shared = double(tile.shared_bytes(target.sm >= 80 ? 3 : 2, 1));
+  const double most =
+      std::max(1.0, std::min(double(tile.min_blocks), std::floor(double(most_shared(target.sm)) / shared)));
+  const double resident = std::clamp(blocks / units, 1.0, most);
+  const double slices = std::ceil(depth / splits / double(tile.k));
+  const double multiply = double(tile.m * tile.n * tile.k) / rate_of(target.sm);
+  const double load = double((tile.m + tile.n) * tile.k) * 2 / 48;  // bytes of the second-level cache a clock
+  const double slice = std::max(200 + 4 * double(tile.k), resident * std::max(multiply, load));
+  const double join = splits > 1 ? 700 + double(tile.m * tile.n) / 16 : 0;
+  return std::ceil(blocks / (units * most)) * (slices * slice + 1000 + double(tile.m * tile.n) / 32) + join;
+}
+
+}  // namespace
+
+int64_t MmaTile::shared_bytes(int64_t stages, int64_t splits) const {
+  const int64_t slices = stages * (m + n) * k * 2;
+  const int64_t sums = splits > 1 ? m * (n + 8) * 4 : warps_m * warps_n * 16 * (n / warps_n + 8) * 4;
+  return std::max(slices, sums);
+}
+
+const MmaTile& mma_tile(int64_t number) { return kTiles[size_t(number)]; }
+
+Result<Space> mma_space(const MmaProblem& problem, const Bindings& sizes, const Target& target) {
+  if (target.sm < 75)
+    return refuse("sm_" + std::to_string(target.sm) + " has no mma.m16n8k8, which needs sm_75");
+  int64_t m = 1, n = 1, items = 1, k = 1;
+  problem.rows.try_eval(sizes, m);
+  problem.columns.try_eval(sizes, n);
+  problem.items.try_eval(sizes, items);
+  problem.depth.try_eval(sizes, k);
+  const auto costs = [&](int64_t tile, int64_t splits) {
+    return cost(mma_tile(tile), double(m), double(n), double(items), double(k), double(splits), target);
+  };
+  const bool may_split = target.sm >= 90;
+  std::vector<int64_t> tiles(problem.gathers ? kMatricesOnly : kTiles.size()), splits{1};
+  if (may_split) splits.assign(kSplits.begin(), kSplits.end());
+  std::iota(tiles.begin(), tiles.end(), 0);
+  const auto best = [&](int64_t tile) {
+    double least = costs(tile, 1);
+    for (int64_t s : splits) least = std::min(least, costs(tile, s));
+    return least;
+  };
+  std::stable_sort(tiles.begin(), tiles.end(), [&](int64_t a, int64_t b) { return best(a) < best(b); });
+  std::stable_sort(splits.begin(), splits.end(),
+                   [&](int64_t a, int64_t b) { return costs(tiles[0], a) < costs(tiles[0], b); });
+  Space space;
+  space.axis("tile", tiles);
+  space.axis("stages", target.sm >= 80 ? std::vector<int64_t>{4, 3, 2} : std::vector<int64_t>{2});
+  space.axis("splits", splits);
+  space.require("a block's memory fits", [sm = target.sm](const Config& c) {
+    const MmaTile& tile = mma_tile(c[0].second);
+    return tile.shared_bytes(c[1].second, c[2].second) <= most_shared(sm);
+  });
+  space.require("a part of K has at least two slices", [k](const Config& c) {
+    return c[2].second == 1 || k >= 2 * c[2].second * mma_tile(c[0].second).k;
+  });
+  return space;
+}
+
+void write_mma(KernelWriter& writer, const Config& config, bool b_by_columns) {
+  const MmaTile& tile = mma_tile(config[0].second);
+  writer.define("RK_BM", tile.m);
+  writer.define("RK_BN", tile.n);
+  writer.define("RK_BK", tile.k);
+  writer.define("RK_WARPS_M", tile.warps_m);
+  writer.define("RK_WARPS_N", tile.warps_n);
+  writer.define("RK_STAGES", config[1].second);
+  writer.define("RK_SPLITS", config[2].second);
+  writer.define("RK_GROUP", tile.m * tile.n >= 128 * 128 ? 8 : 1);
+  writer.define("RK_B_BY_COLUMNS", b_by_columns ? 1 : 0);
+  writer.include("copy_async.cuh");
+  writer.include("mma.cuh");
+  writer.include("cluster.cuh");
+  writer.include("gemm_mma.cuh");
+  writer.shared_memory(tile.shared_bytes(config[1].second, config[2].second));
+  writer.cluster(int(config[2].second));
+}
+
+std::vector<Dim> mma_grid(const MmaProblem& problem, const Config& config) {
+  const MmaTile& tile = mma_tile(config[0].second);
+  return {ceil_div(problem.columns, Dim(tile.n)), ceil_div(problem.rows, Dim(tile.m)),
+          problem.items * Dim(config[2].second)};
+}
+
+}  // namespace rekindle::cuda

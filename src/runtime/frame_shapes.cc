@@ -126,6 +126,9 @@ Result<std::unique_ptr<Frame::Prepared>> Frame::make_prepared(uint32_t level) {
   const LoadedLevel& of = plan_.levels[level];
   auto prepared = std::make_unique<Prepared>();
   prepared->signature = signature_;
+  prepared->values.reserve(of.dims.size());
+  prepared->extents.reserve(of.views.size());
+  prepared->launches.reserve(of.steps.size());
   if (const auto failed = plan_.dims.program.evaluate(of.dims, symbols_, values_))
     return plan_.dims.program.explain(*failed, symbols_);
   for (const uint32_t d : of.dims) prepared->values.push_back(values_[d]);

@@ -340,6 +340,20 @@ Result<BoundProgram> BoundProgram::bind(const Program& program, std::span<const 
   return std::move(binder.bound);
 }
 
+Result<std::shared_ptr<const BoundProgram>> KernelProgram::bind(std::span<const Operand> inputs,
+                                                                std::span<const Operand> outputs,
+                                                                Isa isa) const {
+  const std::lock_guard lock(mutex_);
+  for (const Bound& b : bound_)
+    if (b.isa == isa && std::ranges::equal(b.inputs, inputs) && std::ranges::equal(b.outputs, outputs))
+      return b.program;
+  RK_TRY(BoundProgram made, BoundProgram::bind(program_, inputs, outputs, isa));
+  auto shared = std::make_shared<const BoundProgram>(std::move(made));
+  if (bound_.size() < kMostBound)
+    bound_.push_back({{inputs.begin(), inputs.end()}, {outputs.begin(), outputs.end()}, isa, shared});
+  return shared;
+}
+
 void BoundProgram::run(const ConstRow* inputs, const Row* outputs, int64_t n, float* scratch) const {
   float scalars[kMostInputs];
   for (const Scalar& s : scalars_) s.widen(inputs[s.input].data, 1, &scalars[s.input], 1);

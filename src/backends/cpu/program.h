@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,6 +51,7 @@ struct Operand {
   enum class Step : uint8_t { contiguous, scalar, strided };
   DType dtype = DType::f32;
   Step step = Step::contiguous;
+  bool operator==(const Operand&) const = default;
 };
 struct ConstRow {
   const void* data = nullptr;
@@ -113,6 +115,28 @@ class BoundProgram {
   std::vector<int64_t> element_bytes_;  // of inputs, then outputs
   size_t input_count_ = 0;
   int64_t blocks_ = 0;
+};
+
+/// The program of a loaded kernel and what has been bound of it: binding depends on kinds of operands, not on
+/// sizes, so that all launches of a kernel share the little that there is. Any thread may use it.
+class KernelProgram {
+ public:
+  explicit KernelProgram(Program program) : program_(std::move(program)) {}
+  const Program& program() const { return program_; }
+  Result<std::shared_ptr<const BoundProgram>> bind(std::span<const Operand> inputs,
+                                                   std::span<const Operand> outputs, Isa isa) const;
+
+ private:
+  struct Bound {
+    std::vector<Operand> inputs, outputs;
+    Isa isa;
+    std::shared_ptr<const BoundProgram> program;
+  };
+  static constexpr size_t kMostBound = 16;  // kinds are few: a dim of 1 or not, a row or not
+
+  const Program program_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Bound> bound_;
 };
 
 }  // namespace rekindle::cpu

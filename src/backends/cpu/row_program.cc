@@ -8,25 +8,30 @@ namespace {
 
 Dims chosen(const Dims& all, const std::vector<size_t>& axes) {
   Dims some;
+  some.reserve(axes.size());
   for (const size_t a : axes) some.push_back(all[a]);
   return some;
 }
 
+const KernelProgram& passes_through() {
+  static const KernelProgram program({1, {}, {0}});
+  return program;
+}
+
 }  // namespace
 
-Result<RowProgram> RowProgram::make_head(Program program, std::span<const ArgShape> inputs,
+Result<RowProgram> RowProgram::make_head(const KernelProgram& program, std::span<const ArgShape> inputs,
                                          const RowSpace& space, Isa isa) {
-  if (program.empty()) program = {1, {}, {0}};
-  return make(std::move(program), inputs, {}, space, isa);
+  return make(program.program().empty() ? passes_through() : program, inputs, {}, space, isa);
 }
 
-Result<RowProgram> RowProgram::make_tail(Program program, std::span<const ArgShape> inputs,
+Result<RowProgram> RowProgram::make_tail(const KernelProgram& program, std::span<const ArgShape> inputs,
                                          std::span<const ArgShape> outputs, const RowSpace& space, Isa isa) {
-  if (program.empty() && program.outputs.empty()) program = {1, {}, {0}};
-  return make(std::move(program), inputs, outputs, space, isa);
+  const bool is_empty = program.program().empty() && program.program().outputs.empty();
+  return make(is_empty ? passes_through() : program, inputs, outputs, space, isa);
 }
 
-Result<RowProgram> RowProgram::make(Program program, std::span<const ArgShape> inputs,
+Result<RowProgram> RowProgram::make(const KernelProgram& program, std::span<const ArgShape> inputs,
                                     std::span<const ArgShape> outputs, const RowSpace& space, Isa isa) {
   RowProgram made;
   made.is_head_ = outputs.empty();
@@ -37,6 +42,9 @@ Result<RowProgram> RowProgram::make(Program program, std::span<const ArgShape> i
                                                 " operands, expected at most " + std::to_string(kMost));
   std::vector<Dims> outer, inner;
   std::vector<DType> types;
+  const size_t arguments = inputs.size() + outputs.size();
+  outer.reserve(arguments), inner.reserve(arguments), types.reserve(arguments),
+      made.bytes_.reserve(arguments);
   const auto add = [&](const ArgShape& arg) -> Status {
     if (bits_of(arg.dtype) < 8)
       return Status::error(Code::unsupported, "an operand of rows is " + std::string(to_string(arg.dtype)));
@@ -66,13 +74,14 @@ Result<RowProgram> RowProgram::make(Program program, std::span<const ArgShape> i
                                                        : Operand::Step::strided};
   };
   std::vector<Operand> in, out;
+  in.reserve(arguments + 1), out.reserve(arguments + 1);
   const Operand floats{DType::f32, Operand::Step::contiguous};
   (made.is_head_ ? out : in).push_back(floats);
   for (size_t k = 0; k < types.size(); ++k) (k < made.outputs_ ? out : in).push_back(operand(k));
-  const bool computes = !program.empty() || types.size() != 1;
+  const bool computes = !program.program().empty() || types.size() != 1;
   made.is_direct_ =
       !computes && types[0] == DType::f32 && depth <= 1 && operand(0).step == Operand::Step::contiguous;
-  RK_TRY(made.program_, BoundProgram::bind(program, in, out, isa));
+  RK_TRY(made.program_, program.bind(in, out, isa));
   return made;
 }
 
@@ -97,7 +106,7 @@ void RowProgram::run(const LoopPosition& at, const void* const* inputs, void* co
         in[k - outputs_ + (is_head_ ? 0 : 1)] = {static_cast<const char*>(inputs[k - outputs_]) + start,
                                                  step};
     }
-    program_.run(in, out, segment_, scratch);
+    program_->run(in, out, segment_, scratch);
   }
 }
 

@@ -27,14 +27,14 @@ struct RowSpace {
 class RowProgram {
  public:
   /// Operands broadcast to the space. An empty program passes its only operand through.
-  static Result<RowProgram> make_head(Program program, std::span<const ArgShape> inputs,
+  static Result<RowProgram> make_head(const KernelProgram& program, std::span<const ArgShape> inputs,
                                       const RowSpace& space, Isa isa);
-  static Result<RowProgram> make_tail(Program program, std::span<const ArgShape> inputs,
+  static Result<RowProgram> make_tail(const KernelProgram& program, std::span<const ArgShape> inputs,
                                       std::span<const ArgShape> outputs, const RowSpace& space, Isa isa);
 
   /// Nothing is computed and rows are contiguous floats: the kernel may use row() instead of a buffer.
   bool is_direct() const { return is_direct_; }
-  int64_t scratch_floats() const { return program_.scratch_floats(); }
+  int64_t scratch_floats() const { return program_->scratch_floats(); }
 
   LoopPosition at_row(int64_t row) const { return {outer_, outer_.depth(), row}; }
   float* row(const LoopPosition& at, const void* argument) const {
@@ -46,10 +46,10 @@ class RowProgram {
 
  private:
   static constexpr size_t kMost = 32;
-  static Result<RowProgram> make(Program program, std::span<const ArgShape> inputs,
+  static Result<RowProgram> make(const KernelProgram& program, std::span<const ArgShape> inputs,
                                  std::span<const ArgShape> outputs, const RowSpace& space, Isa isa);
 
-  BoundProgram program_;
+  std::shared_ptr<const BoundProgram> program_;
   LoopNest outer_, inner_;  // operands: outputs, then inputs
   std::vector<int64_t> bytes_;
   size_t outputs_ = 0;

@@ -9,9 +9,20 @@
 
 namespace rekindle::cpu {
 
-Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
+namespace {
+
+const KernelProgram& nothing_follows() {
+  static const KernelProgram program({1, {}, {0}});
+  return program;
+}
+
+}  // namespace
+
+Result<Tail> Tail::make(const KernelProgram& source, std::span<const ArgShape> operands,
                         std::span<const ArgShape> outputs, Isa isa, bool allow_registers) {
-  if (program.input_count == 0 && program.outputs.empty()) program = {1, {}, {0}};
+  const bool is_empty = source.program().input_count == 0 && source.program().outputs.empty();
+  const KernelProgram& used = is_empty ? nothing_follows() : source;
+  const Program& program = used.program();
   if (program.input_count != operands.size() + 1 || program.outputs.size() != outputs.size() ||
       outputs.empty() || operands.size() + outputs.size() > kMost)
     return Status::error(Code::invalid_argument,
@@ -19,9 +30,11 @@ Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
                              std::to_string(program.outputs.size()) + " outputs runs on 1 + " +
                              std::to_string(operands.size()) + " and " + std::to_string(outputs.size()));
   Tail tail;
-  tail.source_ = std::move(program);
+  tail.source_ = &used;
   tail.isa_ = isa;
   tail.output_count_ = outputs.size();
+  tail.sides_.reserve(outputs.size() + operands.size());
+  tail.row_strides_.reserve(outputs.size() + operands.size());
   const Dims& dims = outputs[0].dims;
   if (dims.empty()) return Status::error(Code::invalid_argument, "the result of a product has rank 0");
   for (size_t i = 0; i < outputs.size() + operands.size(); ++i) {
@@ -51,21 +64,23 @@ Result<Tail> Tail::make(Program program, std::span<const ArgShape> operands,
 /// [plus a number].
 bool Tail::recognize() {
   if (output_count_ != 1 || sides_[0].dtype != DType::f32 || sides_[0].column_step != 1) return false;
+  const Program& program = source_->program();
   uint32_t value = 0;
-  for (size_t i = 0; i < source_.instructions.size(); ++i) {
-    const Instruction& instruction = source_.instructions[i];
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction& instruction = program.instructions[i];
     const bool taken =
         instruction.args.size() == 2 ? take_operand(instruction, value) : take_activation(instruction, value);
     if (!taken) return false;
-    value = uint32_t(source_.input_count + i);
+    value = uint32_t(program.input_count + i);
   }
-  return source_.outputs[0] == value;
+  return program.outputs[0] == value;
 }
 
 bool Tail::take_operand(const Instruction& instruction, uint32_t value) {
   const bool first = instruction.args[0] == value;
   const uint32_t other = instruction.args[first ? 1 : 0];
-  if ((!first && instruction.args[1] != value) || other == 0 || other >= source_.input_count) return false;
+  if ((!first && instruction.args[1] != value) || other == 0 || other >= source_->program().input_count)
+    return false;
   const int operand = int(other) - 1;
   const Side& side = sides_[output_count_ + size_t(operand)];
   if (side.dtype != DType::f32) return false;
@@ -108,6 +123,7 @@ Status Tail::set_rows(const LoopNest& nest, int64_t tile_floats) {
   tile_floats_ = tile_floats;
   staged_ = 0;
   std::vector<Operand> kinds(1), results;
+  kinds.reserve(sides_.size() + 1);
   for (size_t i = 0; i < sides_.size(); ++i) {
     Side& side = sides_[i];
     side.row_step = nest.strides[i].back();
@@ -124,7 +140,7 @@ Status Tail::set_rows(const LoopNest& nest, int64_t tile_floats) {
                                                   ", expected numbers or booleans");
   }
   if (in_registers_) return {};
-  RK_TRY(program_, BoundProgram::bind(source_, kinds, results, isa_));
+  RK_TRY(program_, source_->bind(kinds, results, isa_));
   return {};
 }
 
@@ -142,7 +158,7 @@ Tail::Frame Tail::frame(void* const* outputs, const void* const* operands, const
 
 void Tail::finish(float* tile, int64_t floats, const Frame& frame, int64_t row, int64_t height,
                   int64_t column, int64_t columns, float* scratch) const {
-  float* const stages = scratch + program_.scratch_floats();
+  float* const stages = scratch + program_->scratch_floats();
   ConstRow in[kMost + 1];
   Row out[kMost];
   in[0] = {tile, 1};
@@ -161,7 +177,7 @@ void Tail::finish(float* tile, int64_t floats, const Frame& frame, int64_t row, 
     for (int64_t r = 0; r < height; ++r)
       side.widen(from + r * side.row_step * side.bytes, side.column_step, stage + r * floats, columns);
   }
-  program_.run(in, out, height * floats, scratch);
+  program_->run(in, out, height * floats, scratch);
   for (size_t i = 0; i < output_count_; ++i) {
     const Side& side = sides_[i];
     char* to = frame.outputs[i] + (row * side.row_step + column * side.column_step) * side.bytes;

@@ -20,8 +20,8 @@ class Tail {
   };
 
   /// `operands` are inputs 1 … of the program and broadcast to the outputs' shape. An empty program without
-  /// outputs stands for the result itself.
-  static Result<Tail> make(Program program, std::span<const ArgShape> operands,
+  /// outputs stands for the result itself. The program must live until set_rows() is done.
+  static Result<Tail> make(const KernelProgram& program, std::span<const ArgShape> operands,
                            std::span<const ArgShape> outputs, Isa isa, bool allow_registers = true);
   /// Strides along all dims but the last of each output, then each operand; what a nest of the rows is made
   /// from.
@@ -62,7 +62,7 @@ class Tail {
   void finish(float* tile, int64_t floats, const Frame& frame, int64_t row, int64_t height, int64_t column,
               int64_t columns, float* scratch) const;
   int64_t scratch_floats() const {
-    return in_registers_ ? 0 : program_.scratch_floats() + staged_ * tile_floats_;
+    return in_registers_ ? 0 : program_->scratch_floats() + staged_ * tile_floats_;
   }
 
  private:
@@ -78,7 +78,7 @@ class Tail {
   bool take_operand(const Instruction& instruction, uint32_t value);
   bool take_activation(const Instruction& instruction, uint32_t value);
 
-  Program source_;
+  const KernelProgram* source_ = nullptr;
   Isa isa_ = Isa::baseline;
   std::vector<Dims> row_strides_;
   std::vector<Side> sides_;  // outputs, then operands
@@ -86,7 +86,7 @@ class Tail {
   bool in_registers_ = false;
   int addend_ = -1, scale_ = -1, shift_ = -1;  // operands: a matrix or row, a number, a number
   TileEnd end_;
-  BoundProgram program_;
+  std::shared_ptr<const BoundProgram> program_;  // null where registers do
   int64_t staged_ = 0, tile_floats_ = 0;
 };
 

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cpu/program.h"
 
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include "backends/cpu/kernel_test.h"
 #include "backends/cpu/kernels/pointwise.h"
@@ -80,6 +82,45 @@ TEST_P(Programs, OutputOverAnInputThatIsReadLater) {
     EXPECT_FLOAT_EQ(x[i], before[i] + 1);
     EXPECT_FLOAT_EQ(y[i], before[i] * (before[i] + 1));
   }
+}
+
+/// A kernel binds once for each kinds of operands, however many threads prepare it, and never for wrong ones.
+TEST_P(Programs, AKernelKeepsWhatItBound) {
+  const KernelProgram program({2, {instruction(ops::Add{}, {0, 1})}, {2}});
+  const std::vector<Operand> out(1, Operand{});
+  const auto kinds = [](Operand::Step step, DType dtype) { return std::vector<Operand>{{}, {dtype, step}}; };
+  const auto first = program.bind(kinds(Operand::Step::contiguous, DType::f32), out, GetParam());
+  ASSERT_TRUE(first.ok()) << first.status().to_string();
+  EXPECT_FALSE(program.bind(out, out, GetParam()).ok()) << "one operand for two inputs";
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong = 0;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      // More kinds than are kept: those beyond are bound each time.
+      for (const auto step : {Operand::Step::contiguous, Operand::Step::scalar, Operand::Step::strided})
+        for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::f64, DType::i32, DType::i64,
+                                  DType::u8, DType::i8, DType::boolean}) {
+          const std::vector<Operand> in = kinds(step, dtype);
+          const auto bound = program.bind(in, out, GetParam());
+          if (!bound.ok()) {
+            ++wrong;
+            continue;
+          }
+          const bool is_first = step == Operand::Step::contiguous && dtype == DType::f32;
+          wrong += (bound->get() == first->get()) != is_first;
+        }
+    });
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(wrong, 0);
+  float x = 2, sum = 0;
+  const int64_t whole = 40;
+  const auto mixed_bound = program.bind(kinds(Operand::Step::scalar, DType::i64), out, GetParam());
+  ASSERT_TRUE(mixed_bound.ok());
+  std::vector<float> scratch(size_t((*mixed_bound)->scratch_floats()));
+  const ConstRow rows[] = {{&x, 1}, {&whole, 0}};
+  const Row to[] = {{&sum, 1}};
+  (*mixed_bound)->run(rows, to, 1, scratch.data());
+  EXPECT_EQ(sum, 42);
 }
 
 TEST_P(Programs, RefusesWhatIsWrong) {

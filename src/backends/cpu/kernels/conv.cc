@@ -236,7 +236,7 @@ class ConvKernel final : public Kernel {
         return bad_conv("the padded input has more than 2^40 elements");
     }
     RK_CHECK(check(shapes, plan));
-    RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
+    RK_TRY(plan.tail, Tail::make(tail_, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
     RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back(), plan.outer = plan.nest.iterations(plan.nest.depth() - 1);
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.c.tile_floats()));
@@ -272,6 +272,7 @@ class ConvKernel final : public Kernel {
   }
 
   ConvParams params_;
+  KernelProgram tail_{params_.tail};
   Isa isa_;
 };
 

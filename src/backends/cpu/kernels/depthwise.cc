@@ -235,7 +235,7 @@ class DepthwiseKernel final : public Kernel {
     plan.has_bias = params_.has_bias;
     RK_TRY(plan.s, Sliding::make(params_.window, shapes.inputs[0], shapes.outputs[0], false, "depthwise"));
     RK_CHECK(check(shapes, plan.s));
-    RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
+    RK_TRY(plan.tail, Tail::make(tail_, shapes.inputs.subspan(fixed), shapes.outputs, isa_));
     RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back(), plan.outer = plan.nest.iterations(plan.nest.depth() - 1);
     if (plan.m * plan.outer == 0) return NothingToDo::make();
@@ -267,6 +267,7 @@ class DepthwiseKernel final : public Kernel {
   }
 
   DepthwiseParams params_;
+  KernelProgram tail_{params_.tail};
   Isa isa_;
 };
 

@@ -254,7 +254,7 @@ class GemmKernel final : public Kernel {
     GemmPlan plan;
     plan.has_bias = params_.has_bias;
     RK_CHECK(read_sizes(shapes, plan));
-    RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed_inputs()), shapes.outputs, isa_));
+    RK_TRY(plan.tail, Tail::make(tail_, shapes.inputs.subspan(fixed_inputs()), shapes.outputs, isa_));
     std::vector<Dims> strides = plan.tail.row_strides();
     const Dims& out = shapes.outputs[0].dims;
     const Dims batch(out.begin(), out.end() - 2), rows(out.begin(), out.end() - 1);
@@ -290,6 +290,7 @@ class GemmKernel final : public Kernel {
   }
 
   GemmParams params_;
+  KernelProgram tail_{params_.tail};
   Isa isa_;
 };
 

@@ -48,9 +48,9 @@ struct PointwisePlan {
 
 class PointwiseLaunch final : public Launch {
  public:
-  PointwiseLaunch(PointwisePlan plan, BoundProgram program)
+  PointwiseLaunch(PointwisePlan plan, std::shared_ptr<const BoundProgram> program)
       : plan_(std::move(plan)), program_(std::move(program)) {
-    worker_bytes_ = padded_bytes((program_.scratch_floats() + plan_.staged * BoundProgram::kBlock) *
+    worker_bytes_ = padded_bytes((program_->scratch_floats() + plan_.staged * BoundProgram::kBlock) *
                                  int64_t(sizeof(float)));
   }
   int64_t workspace_bytes() const override { return worker_bytes_ * plan_.workers; }
@@ -94,7 +94,7 @@ class PointwiseLaunch final : public Launch {
         else
           in[k - outs] = {static_cast<const char*>(inputs[k - outs]) + start, o.row_stride};
       }
-      program_.run(in, out, last - first, scratch);
+      program_->run(in, out, last - first, scratch);
       if (segment + 1 == plan_.segments) at.next();
     }
   }
@@ -102,7 +102,7 @@ class PointwiseLaunch final : public Launch {
   void run_blocks(const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                   float* scratch) const {
     const size_t outs = plan_.output_count, count = plan_.operands.size(), loops = plan_.nest.depth() - 1;
-    float* const stages = scratch + program_.scratch_floats();
+    float* const stages = scratch + program_->scratch_floats();
     ConstRow in[kMost];
     Row out[kMost];
     LoopPosition gather(plan_.nest, loops, begin * plan_.rows_per_block), scatter = gather;
@@ -123,7 +123,7 @@ class PointwiseLaunch final : public Launch {
                           1};
       }
       gather_rows(inputs, gather, rows, stages, block == begin);
-      program_.run(in, out, rows * plan_.row, scratch);
+      program_->run(in, out, rows * plan_.row, scratch);
       scatter_rows(outputs, scatter, rows, stages);
     }
   }
@@ -152,7 +152,7 @@ class PointwiseLaunch final : public Launch {
   }
 
   PointwisePlan plan_;
-  BoundProgram program_;
+  std::shared_ptr<const BoundProgram> program_;
   int64_t worker_bytes_ = 0;
 };
 
@@ -172,14 +172,14 @@ class PointwiseKernel final : public Kernel {
                                std::to_string(params_.program.input_count) + " and at least 1");
     RK_TRY(PointwisePlan plan, make_plan(shapes));
     std::vector<Operand> operands;
+    operands.reserve(plan.operands.size());
     for (size_t k = 0; k < plan.operands.size(); ++k) {
       const ArgShape& arg =
           k < shapes.outputs.size() ? shapes.outputs[k] : shapes.inputs[k - shapes.outputs.size()];
       operands.push_back(operand_of(plan.operands[k], arg.dtype, k < shapes.outputs.size()));
     }
     const std::span all(operands);
-    RK_TRY(BoundProgram program, BoundProgram::bind(params_.program, all.subspan(plan.output_count),
-                                                    all.first(plan.output_count), isa_));
+    RK_TRY(auto program, program_.bind(all.subspan(plan.output_count), all.first(plan.output_count), isa_));
     if (plan.rows * plan.row == 0) return std::unique_ptr<Launch>(std::make_unique<NoWork>());
     return std::unique_ptr<Launch>(std::make_unique<PointwiseLaunch>(std::move(plan), std::move(program)));
   }
@@ -259,6 +259,7 @@ class PointwiseKernel final : public Kernel {
   }
 
   PointwiseParams params_;
+  KernelProgram program_{params_.program};
   Isa isa_;
 };
 

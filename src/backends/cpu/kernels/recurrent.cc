@@ -367,7 +367,7 @@ class RecurrentKernel final : public Kernel {
                                            std::max<int64_t>(1, plan.steps));
     const int64_t rows = plan.chunk_rows();
     const ArgShape gx{DType::f32, {rows, columns}, {}, true};
-    RK_TRY(plan.tail, Tail::make(Program{}, {}, std::span(&gx, 1), isa_));
+    RK_TRY(plan.tail, Tail::make(no_tail_, {}, std::span(&gx, 1), isa_));
     LoopNest nest;
     nest.dims = {rows};
     nest.strides = {{columns}};
@@ -420,6 +420,7 @@ class RecurrentKernel final : public Kernel {
   }
 
   RecurrentParams params_;
+  KernelProgram no_tail_{Program{}};
   Isa isa_;
 };
 

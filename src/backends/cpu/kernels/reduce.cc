@@ -195,13 +195,13 @@ class ReduceKernel final : public Kernel {
     if (!plan.rows_vanish)
       plan.parts = std::clamp<int64_t>(plan.workers / std::max<int64_t>(1, plan.items), 1,
                                        std::max<int64_t>(1, plan.folded));
-    RK_TRY(plan.head, RowProgram::make_head(params_.head, shapes.inputs.first(head_inputs), space, isa_));
+    RK_TRY(plan.head, RowProgram::make_head(head_, shapes.inputs.first(head_inputs), space, isa_));
     RowSpace out{shapes.outputs[0].dims, {}, {}};
     for (size_t a = 0; a < out.dims.size(); ++a)
       (a + 1 == out.dims.size() ? out.row : out.outer).push_back(a);
     plan.tail_row = out.row_size(), plan.tail_rows = out.rows();
-    RK_TRY(plan.tail, RowProgram::make_tail(params_.tail, shapes.inputs.subspan(head_inputs), shapes.outputs,
-                                            out, isa_));
+    RK_TRY(plan.tail,
+           RowProgram::make_tail(tail_, shapes.inputs.subspan(head_inputs), shapes.outputs, out, isa_));
     plan.results_are_output = plan.tail.is_direct() && is_contiguous(shapes.outputs[0]);
     if (plan.results() != count_of(out.dims))
       return bad("an output of shape " + to_string(out.dims) + " for a reduction of " + to_string(dims));
@@ -265,6 +265,7 @@ class ReduceKernel final : public Kernel {
   }
 
   ReduceParams params_;
+  KernelProgram head_{params_.head}, tail_{params_.tail};
   Isa isa_;
 };
 

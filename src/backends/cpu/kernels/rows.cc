@@ -147,8 +147,8 @@ class RowsKernel final : public Kernel {
     plan.n = space.row_size(), plan.rows = space.rows();
     if (const auto columns = as_columns(shapes)) return make_softmax_columns(*columns, isa_, shapes.threads);
     const std::span all(inputs);
-    RK_TRY(plan.head, RowProgram::make_head(params_.head, all.first(head_inputs), space, isa_));
-    RK_TRY(plan.tail, RowProgram::make_tail(params_.tail, all.subspan(head_inputs), outputs, space, isa_));
+    RK_TRY(plan.head, RowProgram::make_head(head_, all.first(head_inputs), space, isa_));
+    RK_TRY(plan.tail, RowProgram::make_tail(tail_, all.subspan(head_inputs), outputs, space, isa_));
     plan.workers = worker_count(plan.n * plan.rows, kElementGrain, shapes.threads);
     return std::unique_ptr<Launch>(
         std::make_unique<RowsLaunch>(std::move(plan), params_.op, params_.epsilon, isa_));
@@ -190,6 +190,7 @@ class RowsKernel final : public Kernel {
   }
 
   RowsParams params_;
+  KernelProgram head_{params_.head}, tail_{params_.tail};
   Isa isa_;
 };
 

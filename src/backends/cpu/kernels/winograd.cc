@@ -162,7 +162,7 @@ class WinogradKernel final : public Kernel {
     RK_TRY(plan.s, Sliding::make(window, shapes.inputs[0], shapes.outputs[0], false, "winograd"));
     plan.c = Contraction::plan(params_.out_channels, 1, params_.in_channels, isa_);
     RK_CHECK(check(shapes, plan));
-    RK_TRY(plan.tail, Tail::make(params_.tail, shapes.inputs.subspan(fixed), shapes.outputs, isa_, false));
+    RK_TRY(plan.tail, Tail::make(tail_, shapes.inputs.subspan(fixed), shapes.outputs, isa_, false));
     RK_TRY(plan.nest, LoopNest::of_rows(shapes.outputs[0].dims, plan.tail.row_strides()));
     plan.m = plan.nest.dims.back();
     RK_CHECK(plan.tail.set_rows(plan.nest, plan.tile * plan.out_channels));
@@ -198,6 +198,7 @@ class WinogradKernel final : public Kernel {
   }
 
   WinogradParams params_;
+  KernelProgram tail_{params_.tail};
   Isa isa_;
 };
 

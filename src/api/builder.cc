@@ -152,10 +152,11 @@ Status split_disabled(const BuildOptions& options, const Backend& backend, Compi
 Status check_precision(Precision precision, bool is_gpu, const std::string& target) {
   const Precision lower = is_gpu ? Precision::fp16 : Precision::bf16;
   if (precision == Precision::fp32 || precision == Precision::best || precision == lower) return {};
+  if (precision == Precision::int8 && !is_gpu) return {};
   return Status::error(Code::unsupported, "precision " + std::string(enum_name(precision)) +
                                               " is not in this build for target " + target +
                                               "; there are fp32, " + std::string(enum_name(lower)) +
-                                              " and best");
+                                              (is_gpu ? " and best" : ", int8 and best"));
 }
 
 Result<Compiled> compile_for(const PreparedModel& model, const std::string& target_name,

@@ -120,7 +120,6 @@ class FakeDevice final : public Device {
       : name_(std::move(name)), is_host_(is_host) {}
   Journal journal;
   int64_t most_bytes = int64_t(1) << 30;  // allocations above it fail
-  int allocations = 0;
 
   std::string_view name() const override { return name_; }
   bool is_host() const override { return is_host_; }
@@ -138,7 +137,6 @@ class FakeDevice final : public Device {
   Result<std::shared_ptr<void>> allocate(int64_t bytes) override {
     if (bytes > most_bytes)
       return Status::error(Code::out_of_memory, "no memory for " + std::to_string(bytes) + " bytes");
-    ++allocations;
     constexpr size_t kAlignment = 64;
     void* memory = std::aligned_alloc(kAlignment, (size_t(bytes) + kAlignment) / kAlignment * kAlignment);
     return std::shared_ptr<void>(memory, [](void* p) { std::free(p); });

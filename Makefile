@@ -6,11 +6,10 @@ SHELL := /bin/bash
 PYTHON := build/venv/bin/python
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. ThreadSanitizer builds
-# the runtime tower only, a few minutes; the other sanitizers, the fuzz targets and clang-tidy build or read nearly
-# everything again: `make thorough` adds them.
-TEST_STAGES := check-layers check-sizes check-sources check-format unit tsan
-THOROUGH_STAGES := $(TEST_STAGES) fuzz asan lint
+# What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. The sanitizers, the fuzz
+# targets and clang-tidy build or read nearly everything again: `make thorough` adds them.
+TEST_STAGES := check-layers check-sizes check-sources check-format unit
+THOROUGH_STAGES := $(TEST_STAGES) tsan fuzz asan lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 

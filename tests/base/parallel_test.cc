@@ -178,6 +178,9 @@ TEST_F(Parallel, MoreCallersThanSlots) {
 
 /// The child of a fork has none of the parent's workers, and starts its own.
 TEST_F(Parallel, AForkedChildHasAPoolOfItsOwn) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer lets no child of a fork start threads";
+#endif
   set_threads(3);
   std::atomic<int64_t> total = 0;
   const auto add = [&](int64_t b, int64_t e) { total += e - b; };

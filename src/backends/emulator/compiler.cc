@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <sstream>
 #include <vector>
 
 #include "backends/emulator/language_files.h"
@@ -77,35 +79,67 @@ Result<bool> run_compiler(const std::string& folder, const std::vector<std::stri
   return WIFEXITED(state) && WEXITSTATUS(state) == 0;
 }
 
+/// "extern __shared__ char memory[];" declares what the linker makes a name for the emulator's own: `name` is
+/// that name then.
+Status take_dynamic_shared(std::string& source, std::string& name) {
+  constexpr std::string_view kWords = "extern __shared__";
+  for (size_t at = 0; (at = source.find(kWords, at)) != std::string::npos;) {
+    source.replace(at, kWords.size(), "RK_EMULATOR_DYNAMIC_SHARED");
+    const size_t end = source.find('[', at);
+    const auto is_letter = [&](size_t i) { return std::isalnum(uint8_t(source[i])) || source[i] == '_'; };
+    size_t begin = end == std::string::npos ? at : end;
+    while (begin > at && is_letter(begin - 1)) --begin;
+    const std::string found = source.substr(begin, end - begin);
+    if (end == std::string::npos || found.empty() || (!name.empty() && name != found))
+      return Status::error(Code::unsupported,
+                           "dynamic shared memory is declared in a way that the emulator does not know, "
+                           "expected one name, as in extern __shared__ char memory[]");
+    name = found;
+  }
+  return {};
+}
+
+/// A kernel without a word of the architecture is the same for all.
+bool depends_on_architecture(const std::string& source) {
+  std::istringstream lines(source);
+  for (std::string line; std::getline(lines, line);)
+    if (line.substr(0, line.find("//")).find("RK_SM") != std::string::npos) return true;
+  return false;
+}
+
 Result<std::string> compile_source(const std::string& source, const std::string& name, int sm) {
   RK_TRY(const TemporaryFolder folder, TemporaryFolder::make());
   const std::string file = folder.path() + "/kernel.cc", log = folder.path() + "/log";
   std::string text(language_file("table.cuh"));
   text += language_file("language.cuh");
-  text += "#line 1 \"" + name + ".cu\"\n" + source;
+  text += language_file("tensor_cores.cuh");
+  std::string kernel = source, dynamic;
+  RK_CHECK(take_dynamic_shared(kernel, dynamic));
+  text += "#line 1 \"" + name + ".cu\"\n" + kernel;
   RK_CHECK(write_file_atomically(file, text));
   // No library is linked: the functions that the instrumentation calls are in the source, those of the C
   // library are there when the object is loaded.
-  const std::vector<std::string> options{"c++",
-                                         "-std=c++17",
-                                         "-O1",
-                                         "-w",
-                                         "-fPIC",
-                                         "-shared",
-                                         "-nostdlib",
-                                         "-fsanitize=thread",
-                                         "-fno-exceptions",
-                                         "-fno-rtti",
-                                         "-fno-builtin-memcpy",
-                                         "-fno-builtin-memset",
-                                         "-ffp-contract=off",
-                                         "-fwrapv",
-                                         "-fno-strict-aliasing",
-                                         "-fvisibility=hidden",
-                                         "-DRK_SM=" + std::to_string(sm),
-                                         "kernel.cc",
-                                         "-o",
-                                         "kernel.so"};
+  std::vector<std::string> options{"c++",
+                                   "-std=c++17",
+                                   "-O1",
+                                   "-w",
+                                   "-fPIC",
+                                   "-shared",
+                                   "-nostdlib",
+                                   "-fsanitize=thread",
+                                   "-fno-exceptions",
+                                   "-fno-rtti",
+                                   "-fno-builtin-memcpy",
+                                   "-fno-builtin-memset",
+                                   "-ffp-contract=off",
+                                   "-fwrapv",
+                                   "-fno-strict-aliasing",
+                                   "-fvisibility=hidden",
+                                   "-DRK_SM=" + std::to_string(sm),
+                                   "kernel.cc",
+                                   "-o",
+                                   "kernel.so"};
+  if (!dynamic.empty()) options.push_back("-Wl,--defsym," + dynamic + "=rk_emulator_dynamic");
   RK_TRY(const bool compiled, run_compiler(folder.path(), options, log));
   if (!compiled) {
     const auto printed = read_file(log, kMostLog);
@@ -119,10 +153,14 @@ class HostCompiler final : public cuda::KernelCompiler {
  public:
   Result<cuda::CompiledCode> compile(const std::string& source, const std::string& name, int sm,
                                      cuda::CodeKind) const override {
-    const std::string key = std::to_string(sm) + source;
+    const std::string key = (depends_on_architecture(source) ? std::to_string(sm) : "") + "\n" + source;
     {
       const std::lock_guard lock(mutex_);
-      if (const auto known = done_.find(key); known != done_.end()) return known->second;
+      if (const auto known = done_.find(key); known != done_.end()) {
+        cuda::CompiledCode same = known->second;
+        same.image.sm = uint32_t(sm);
+        return same;
+      }
     }
     cuda::CompiledCode made;
     RK_TRY(made.image.bytes, compile_source(source, name, sm));

@@ -120,6 +120,37 @@ Status check_params(const cuda::LaunchParams& params, const std::string& name) {
   return {};
 }
 
+/// Bytes of shared memory a block may have, from the tables of the CUDA C++ Programming Guide.
+uint32_t most_shared(uint32_t sm) {
+  switch (sm) {
+    case 70:
+    case 72:
+      return 96 * 1024;
+    case 75:
+      return 64 * 1024;
+    case 80:
+    case 87:
+      return 163 * 1024;
+    case 86:
+    case 89:
+      return 99 * 1024;
+    case 90:
+      return 227 * 1024;
+    default:
+      return 48 * 1024;
+  }
+}
+
+Status check_shared(const Module& module, const cuda::LaunchParams& params, uint32_t sm) {
+  uint64_t bytes = params.shared_bytes;
+  for (const SharedVariable& v : module.object().shared) bytes += v.bytes;
+  if (bytes <= most_shared(sm) && params.shared_bytes <= module.object().dynamic.bytes) return {};
+  return Status::error(Code::unsupported, module.name() + " has " + std::to_string(bytes) +
+                                              " bytes of shared memory, a block may have " +
+                                              std::to_string(most_shared(sm)) + " on sm_" +
+                                              std::to_string(sm));
+}
+
 class EmulatorDevice final : public Device {
  public:
   std::string_view name() const override { return "emulator"; }
@@ -134,6 +165,7 @@ class EmulatorDevice final : public Device {
     for (const cuda::CodeImage& one : bundle.images) {
       if (one.kind != cuda::CodeKind::emulated) continue;
       RK_TRY(std::shared_ptr<const Module> module, Module::load(one.bytes, image.name));
+      RK_CHECK(check_shared(*module, params, one.sm));
       return std::shared_ptr<const Kernel>(
           std::make_shared<EmulatorKernel>(std::move(module), std::move(params)));
     }

@@ -120,7 +120,6 @@ void GridRun::fill_table() {
   }
   table.run = this;
   table.stack_bytes = stacks_.bytes();
-  table.dynamic_shared = shared_.dynamic();
   table.access = [](void* run, const void* at, unsigned bytes, int how) {
     of(run).access(at, bytes, RkEmulatorAccess(how));
   };
@@ -141,6 +140,7 @@ void GridRun::fail_in_kernel(const std::string& what, const void* at, uint32_t n
   if (what == "misaligned")
     fail("reads or writes a vector of " + std::to_string(number) + " bytes at an address that is " +
          std::to_string(reinterpret_cast<uintptr_t>(at) % number) + " past a multiple of it");
+  if (number == kWarp) fail(what + " is done by a part of the warp only, expected all 32 lanes to take part");
   if (what.starts_with("__shfl"))
     fail(what + " takes the value of lane " + std::to_string(number) + ", which is not there");
   fail(what + " is not known to the emulator");

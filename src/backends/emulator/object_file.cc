@@ -61,12 +61,16 @@ Result<ObjectFile> read_object(std::string_view bytes) {
           symbol.st_name >= text.size() || symbol.st_size == 0)
         continue;
       const std::string_view name = text.data() + symbol.st_name;
+      if (name == "rk_emulator_dynamic")
+        object.dynamic = {"dynamic shared memory", symbol.st_value, symbol.st_size};
       if ((sections[symbol.st_shndx].sh_flags & SHF_WRITE) == 0 || name.starts_with("rk_emulator_") ||
           name.starts_with("_DYNAMIC") || name.starts_with("_GLOBAL"))
         continue;
       object.shared.push_back({short_name(name.data()), symbol.st_value, symbol.st_size});
     }
   }
+  // The name that the kernel gives to its dynamic shared memory stands for the same place.
+  std::erase_if(object.shared, [&](const SharedVariable& v) { return v.address == object.dynamic.address; });
   std::sort(object.shared.begin(), object.shared.end(),
             [](const SharedVariable& a, const SharedVariable& b) { return a.address < b.address; });
   return object;

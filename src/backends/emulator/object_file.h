@@ -20,6 +20,7 @@ struct Segment {
 };
 struct ObjectFile {
   std::vector<SharedVariable> shared;  // by address
+  SharedVariable dynamic;              // where dynamic shared memory lies, with room for the most
   std::vector<Segment> read_only;      // constants may be read there
 };
 

@@ -26,10 +26,7 @@ SharedMemory::SharedMemory(const ObjectFile& object, std::byte* base, uint32_t d
     total += v.bytes;
   }
   if (dynamic_bytes > 0) {
-    dynamic_memory_.resize(dynamic_bytes + 3 * kApart);
-    const auto address = reinterpret_cast<uintptr_t>(dynamic_memory_.data());
-    dynamic_ = dynamic_memory_.data() + ((address + kApart - 1) / kApart * kApart - address);
-    variables_.push_back({"dynamic shared memory", dynamic_, dynamic_bytes, total});
+    variables_.push_back({object.dynamic.name, base + object.dynamic.address, dynamic_bytes, total});
     total += dynamic_bytes;
   }
   std::sort(variables_.begin(), variables_.end(),

@@ -39,7 +39,6 @@ class SharedMemory {
   std::optional<SharedFault> access(const void* at, uint32_t bytes, RkEmulatorAccess how, Moment now);
   /// Makes everything unwritten again, for the next block, whose first barrier number is given.
   void start_block(uint32_t barrier);
-  std::byte* dynamic() { return dynamic_; }
 
  private:
   struct Byte {
@@ -58,8 +57,6 @@ class SharedMemory {
 
   std::vector<Variable> variables_;  // by address
   std::vector<Byte> bytes_;
-  std::vector<std::byte> dynamic_memory_;
-  std::byte* dynamic_ = nullptr;
   uint32_t first_barrier_ = 1;
 };
 

@@ -79,6 +79,17 @@ RK_DEVICE float rk_tan(float x) { return tanf(x); }
 RK_DEVICE float rk_tanh(float x) { return tanhf(x); }
 RK_DEVICE float rk_trunc(float x) { return truncf(x); }
 
+// ---- floats to integers: toward zero, held at the ends of the range, and NaN becomes 0
+RK_DEVICE i32 rk_to_i32(float x) {
+  if (x != x) return 0;
+  return x >= 2147483648.f ? 2147483647 : x <= -2147483648.f ? -2147483647 - 1 : i32(x);
+}
+RK_DEVICE i64 rk_to_i64(float x) {
+  if (x != x) return 0;
+  constexpr i64 most = 9223372036854775807;
+  return x >= 9223372036854775808.f ? most : x <= -9223372036854775808.f ? -most - 1 : i64(x);
+}
+
 // ---- reductions over a warp of 32; every lane gets the result
 struct RkSum {
   __device__ static __forceinline__ float empty() { return 0.f; }

@@ -37,7 +37,8 @@ Result<std::string> text_of(const Region& region, const Node& node, const ValueN
     RK_TRY(std::string type, register_type(out.dtype));
     const std::string& x = names.at(node.inputs[0]);
     if (cast->to == DType::boolean) return "(" + x + " != 0)";
-    return type + "(" + x + ")";
+    const bool rounds = is_float(region.body[node.inputs[0]].type.dtype) && is_integer(out.dtype);
+    return (rounds ? "rk_to_" + type : type) + "(" + x + ")";
   }
   if (node.op.kind() != OpKind::elementwise || node.op.arity() == 0)
     return refuse(std::string(node.op.name()) + " has no formula");

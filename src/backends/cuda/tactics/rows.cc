@@ -50,6 +50,7 @@ Result<RowsRegion> as_rows(const Region& region) {
       made.columns *= *size;
     }
   }
+  if (made.columns == 0) return refuse("its rows are empty");
   if (made.columns > kMostInRegisters * 1024)
     return refuse("its rows have " + std::to_string(made.columns) + " elements, " +
                   std::to_string(kMostInRegisters * 1024) + " fit into registers");

@@ -22,6 +22,11 @@ RkEmulatorTable rk_emulator_table;
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static __attribute__((used, aligned(65536)))
 
+// Dynamic shared memory: the declaration stays, the linker makes its name one for this.
+#define RK_EMULATOR_DYNAMIC_SHARED extern
+extern "C" __attribute__((used, aligned(65536))) char rk_emulator_dynamic[256 * 1024];
+char rk_emulator_dynamic[256 * 1024];
+
 struct RkEmulatorIndex {
   unsigned x, y, z;
 };
@@ -38,6 +43,7 @@ RK_EMULATOR_INDEX(rk_emulator_blocks, blocks)
 #define blockDim rk_emulator_threads()
 #define gridDim rk_emulator_blocks()
 #define warpSize 32
+#define __cluster_dims__(...) RK_EMULATOR_HAS_NO_CLUSTERS
 
 struct alignas(8) uint2 {
   unsigned x, y;
@@ -54,6 +60,12 @@ struct alignas(16) float4 {
 struct alignas(16) int4 {
   int x, y, z, w;
 };
+
+static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+static inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
+static inline float2 make_float2(float x, float y) { return {x, y}; }
+static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
 // ---- waiting for others
 RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_barrier(int line) {

@@ -11,7 +11,6 @@ struct RkEmulatorTable {
   unsigned thread[3], block[3], threads[3], blocks[3];
   const char* stack;  // its stack's lowest byte; what lies in it is nobody else's business
   unsigned long stack_bytes;
-  void* dynamic_shared;
   void* run;
   void (*access)(void* run, const void* at, unsigned bytes, int how);
   void (*barrier)(void* run, int line);

@@ -56,6 +56,32 @@ class Kernel {
                                        std::span<const int64_t> scalars) const;
 };
 
+/// Launches that are set up once and started together with one call. It holds no launch alive.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Adds a launch, which begins when those numbered in `after` (in the order they were added) have ended.
+  /// Not after the first replay.
+  virtual Status add(Launch& launch, const void* const* inputs, void* const* outputs, void* workspace,
+                     std::span<const uint32_t> after) = 0;
+  /// Gives launch number `index` other memory from the next replay on.
+  virtual Status replace(uint32_t index, const void* const* inputs, void* const* outputs,
+                         void* workspace) = 0;
+  /// What can be done before the first replay, so that it costs what the others do.
+  virtual Status finish() = 0;
+  /// Enqueues all launches; neither allocates nor locks once finished.
+  virtual Status replay(Stream& stream) = 0;
+};
+
+/// What lies between two points of a stream's work, by the device's own clock where it has one.
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  virtual Status start(Stream& stream) = 0;
+  virtual Status stop(Stream& stream) = 0;
+  virtual Result<double> microseconds() = 0;  // waits for the stop
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -68,10 +94,21 @@ class Device {
                                                      std::span<const std::byte> code) = 0;
   virtual Result<std::shared_ptr<void>> allocate(int64_t bytes) = 0;  // 64-byte aligned (host) or better
   virtual Result<std::unique_ptr<Stream>> create_stream() = 0;
-  /// The host's bytes may change once copy_in returns; they are there only after a synchronize() once
-  /// copy_out was called.
+  /// The host's bytes may change once copy_in returns, unless they are of allocate_staging(): then after a
+  /// synchronize(). They are there only after a synchronize() once copy_out was called.
   virtual Status copy_in(Stream&, void* to, const void* host, int64_t bytes) = 0;
   virtual Status copy_out(Stream&, void* host, const void* from, int64_t bytes) = 0;
+
+  // ---- what devices with memory of their own can do; the host does without
+  /// Host memory that copies to and from the device need not wait for.
+  virtual Result<std::shared_ptr<void>> allocate_staging(int64_t bytes) { return allocate(bytes); }
+  virtual Status copy_within(Stream&, void* to, const void* from, int64_t bytes);
+  virtual Status fill(Stream&, void* to, uint8_t value, int64_t bytes);
+  /// A stream of the program around: its native handle, which outlives what is returned.
+  virtual Result<std::unique_ptr<Stream>> wrap_stream(void* native);
+  /// Null where launches are not recorded.
+  virtual Result<std::unique_ptr<Recording>> record() { return std::unique_ptr<Recording>(); }
+  virtual Result<std::unique_ptr<Timer>> create_timer();
 };
 
 /// How a process opens devices by name ("cpu"); the facade passes one that knows every backend in the build.

@@ -20,6 +20,7 @@ class GpuContext {
   const GpuProperties& properties() const { return properties_; }
   /// Every call of the driver needs it on the calling thread; costs nothing when it is current already.
   Status make_current() const;
+  ContextHandle handle() const { return handle_; }
 
  private:
   GpuContext(const Driver& driver, DeviceNumber device) : driver_(&driver), device_(device) {}

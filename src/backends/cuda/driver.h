@@ -18,12 +18,26 @@ using ModuleHandle = struct ModuleOfDriver*;
 using FunctionHandle = struct FunctionOfDriver*;
 using GraphHandle = struct GraphOfDriver*;
 using GraphExecHandle = struct GraphExecOfDriver*;
+using NodeHandle = struct GraphNodeOfDriver*;
+
+// Structs of the driver's ABI, in their first version, which is what driver.def asks for.
+struct KernelNode {
+  FunctionHandle function = nullptr;
+  unsigned grid_x = 1, grid_y = 1, grid_z = 1, block_x = 1, block_y = 1, block_z = 1, shared_bytes = 0;
+  void** arguments = nullptr;
+  void** extra = nullptr;
+};
+struct FillNode {
+  Address to = 0;
+  size_t pitch = 0;
+  unsigned value = 0, element_bytes = 1;
+  size_t width = 0, height = 1;
+};
 
 // Numbers of the driver's ABI (CUDA driver API reference, "Data types").
 inline constexpr int kSuccess = 0, kOutOfMemory = 2, kNoDevice = 100, kNoBinaryForDevice = 209,
                      kInvalidPtx = 218, kUnsupportedPtx = 222;
 inline constexpr unsigned kStreamNonBlocking = 1;
-inline constexpr int kCaptureThreadLocal = 1;
 enum DeviceAttribute {
   kMaxSharedPerBlock = 8,
   kClockKilohertz = 13,

@@ -9,18 +9,7 @@ namespace rekindle::cuda {
 
 namespace {
 
-constexpr size_t kMostArguments = 64;
 constexpr int64_t kMostGridX = INT32_MAX, kMostGridYZ = 65535;
-
-/// A module of the driver with its one function.
-struct Module {
-  std::shared_ptr<const GpuContext> context;
-  ModuleHandle module = nullptr;
-  FunctionHandle function = nullptr;
-  ~Module() {
-    if (module && context->make_current().ok()) context->driver().unload_module(module);
-  }
-};
 
 bool runs_on(const CodeImage& image, int sm) {
   if (image.kind == CodeKind::emulated) return false;
@@ -44,77 +33,6 @@ Status load_image(const CodeImage& image, const std::string& name, Module& modul
                   "the code of " + name + " has no function of that name");
   return {};
 }
-
-class CudaLaunch final : public Launch {
- public:
-  CudaLaunch(std::shared_ptr<const Module> module, const LaunchParams& params)
-      : module_(std::move(module)), params_(params) {}
-
-  Status set(const LaunchShapes& shapes, const std::string& name) {
-    const size_t skipped = params_.has_workspace ? 1 : 0;
-    if (shapes.scalars.size() < skipped)
-      return Status::error(Code::internal, name + " has no scalar for the size of its workspace");
-    if (skipped) workspace_bytes_ = shapes.scalars[0];
-    inputs_ = shapes.inputs.size();
-    outputs_ = shapes.outputs.size();
-    if (inputs_ + outputs_ + shapes.scalars.size() + 1 > kMostArguments)
-      return Status::error(Code::unsupported,
-                           name + " has more than " + std::to_string(kMostArguments) + " arguments");
-    for (int64_t value : shapes.scalars.subspan(skipped)) {
-      if (value < INT32_MIN || value > INT32_MAX)
-        return Status::error(Code::unsupported, name + " is given the size " + std::to_string(value) +
-                                                    ", its kernel counts in 32 bits");
-      scalars_.push_back(int32_t(value));
-    }
-    for (size_t i = 0; i < 3; ++i) {
-      const int64_t size = i < shapes.grid.size() ? shapes.grid[i] : 1;
-      if (size < 0 || size > (i == 0 ? kMostGridX : kMostGridYZ))
-        return Status::error(Code::unsupported,
-                             name + " needs " + std::to_string(size) + " blocks along one axis of its grid");
-      grid_[i] = unsigned(size);
-      block_[i] = i < params_.block.size() ? params_.block[i] : 1;
-    }
-    return {};
-  }
-
-  int64_t workspace_bytes() const override { return workspace_bytes_; }
-
-  Status run(Stream& stream, const void* const* inputs, void* const* outputs, void* workspace) override {
-    if (grid_[0] == 0 || grid_[1] == 0 || grid_[2] == 0) return {};
-    RK_CHECK(module_->context->make_current());
-    const GpuContext& context = *module_->context;
-    const StreamHandle handle = static_cast<CudaStream&>(stream).handle();
-    std::array<const void*, kMostArguments> pointers;
-    std::array<void*, kMostArguments> arguments;
-    size_t count = 0;
-    const auto add_pointer = [&](const void* p) {
-      pointers[count] = p;
-      arguments[count] = &pointers[count];
-      ++count;
-    };
-    for (size_t i = 0; i < inputs_; ++i) add_pointer(inputs[i]);
-    for (size_t i = 0; i < outputs_; ++i) add_pointer(outputs[i]);
-    if (params_.has_workspace) add_pointer(workspace);
-    for (int32_t& scalar : scalars_) arguments[count++] = &scalar;
-    if (params_.zeroed_workspace_bytes > 0)
-      RK_DRIVER_CHECK(context.driver(),
-                      fill(reinterpret_cast<Address>(workspace), 0, params_.zeroed_workspace_bytes, handle),
-                      "clearing a workspace");
-    RK_DRIVER_CHECK(context.driver(),
-                    launch(module_->function, grid_[0], grid_[1], grid_[2], block_[0], block_[1], block_[2],
-                           params_.shared_bytes, handle, arguments.data(), nullptr),
-                    "launching a kernel");
-    return {};
-  }
-
- private:
-  std::shared_ptr<const Module> module_;
-  LaunchParams params_;
-  std::vector<int32_t> scalars_;
-  size_t inputs_ = 0, outputs_ = 0;
-  int64_t workspace_bytes_ = 0;
-  unsigned grid_[3] = {1, 1, 1}, block_[3] = {1, 1, 1};
-};
 
 class CudaKernel final : public Kernel {
  public:
@@ -142,6 +60,77 @@ Status check_params(const LaunchParams& params, const KernelImage& image) {
 
 }  // namespace
 
+Module::~Module() {
+  if (module && context->make_current().ok()) context->driver().unload_module(module);
+}
+
+Status CudaLaunch::set(const LaunchShapes& shapes, const std::string& name) {
+  const size_t skipped = params_.has_workspace ? 1 : 0;
+  if (shapes.scalars.size() < skipped)
+    return Status::error(Code::internal, name + " has no scalar for the size of its workspace");
+  if (skipped) workspace_bytes_ = shapes.scalars[0];
+  inputs_ = shapes.inputs.size();
+  outputs_ = shapes.outputs.size();
+  if (inputs_ + outputs_ + shapes.scalars.size() + 1 > kMostArguments)
+    return Status::error(Code::unsupported,
+                         name + " has more than " + std::to_string(kMostArguments) + " arguments");
+  for (int64_t value : shapes.scalars.subspan(skipped)) {
+    if (value < INT32_MIN || value > INT32_MAX)
+      return Status::error(Code::unsupported, name + " is given the size " + std::to_string(value) +
+                                                  ", its kernel counts in 32 bits");
+    scalars_.push_back(int32_t(value));
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    const int64_t size = i < shapes.grid.size() ? shapes.grid[i] : 1;
+    if (size < 0 || size > (i == 0 ? kMostGridX : kMostGridYZ))
+      return Status::error(Code::unsupported,
+                           name + " needs " + std::to_string(size) + " blocks along one axis of its grid");
+    grid_[i] = unsigned(size);
+    block_[i] = i < params_.block.size() ? params_.block[i] : 1;
+  }
+  return {};
+}
+
+KernelNode CudaLaunch::node(Arguments& arguments, const void* const* inputs, void* const* outputs,
+                            void* workspace) {
+  size_t count = 0;
+  const auto add_pointer = [&](const void* p) {
+    arguments.pointers[count] = p;
+    arguments.places[count] = &arguments.pointers[count];
+    ++count;
+  };
+  for (size_t i = 0; i < inputs_; ++i) add_pointer(inputs[i]);
+  for (size_t i = 0; i < outputs_; ++i) add_pointer(outputs[i]);
+  if (params_.has_workspace) add_pointer(workspace);
+  for (int32_t& scalar : scalars_) arguments.places[count++] = &scalar;
+  return {module_->function,
+          grid_[0],
+          grid_[1],
+          grid_[2],
+          block_[0],
+          block_[1],
+          block_[2],
+          params_.shared_bytes,
+          arguments.places.data()};
+}
+
+Status CudaLaunch::run(Stream& stream, const void* const* inputs, void* const* outputs, void* workspace) {
+  if (is_empty()) return {};
+  const GpuContext& context = *module_->context;
+  RK_CHECK(context.make_current());
+  const StreamHandle handle = static_cast<CudaStream&>(stream).handle();
+  if (cleared_bytes() > 0)
+    RK_DRIVER_CHECK(context.driver(), fill(reinterpret_cast<Address>(workspace), 0, cleared_bytes(), handle),
+                    "clearing a workspace");
+  Arguments arguments;
+  const KernelNode n = node(arguments, inputs, outputs, workspace);
+  RK_DRIVER_CHECK(context.driver(),
+                  launch(n.function, n.grid_x, n.grid_y, n.grid_z, n.block_x, n.block_y, n.block_z,
+                         n.shared_bytes, handle, n.arguments, nullptr),
+                  "launching a kernel");
+  return {};
+}
+
 Result<std::unique_ptr<Stream>> CudaStream::create(std::shared_ptr<const GpuContext> context) {
   RK_CHECK(context->make_current());
   std::unique_ptr<CudaStream> stream(new CudaStream(std::move(context)));
@@ -150,8 +139,15 @@ Result<std::unique_ptr<Stream>> CudaStream::create(std::shared_ptr<const GpuCont
   return std::unique_ptr<Stream>(std::move(stream));
 }
 
+std::unique_ptr<Stream> CudaStream::wrap(std::shared_ptr<const GpuContext> context, StreamHandle handle) {
+  std::unique_ptr<CudaStream> stream(new CudaStream(std::move(context)));
+  stream->handle_ = handle;
+  stream->is_own_ = false;
+  return stream;
+}
+
 CudaStream::~CudaStream() {
-  if (handle_ && context_->make_current().ok()) context_->driver().destroy_stream(handle_);
+  if (is_own_ && handle_ && context_->make_current().ok()) context_->driver().destroy_stream(handle_);
 }
 
 Status CudaStream::synchronize() {

@@ -227,6 +227,15 @@ class Context {
     return detail::finish(rekindle_context_bind_strings(context_.get(), name.c_str(), int32_t(shape.size()),
                                                         shape.data(), texts.data(), lengths.data()));
   }
+  /// The same with a struct of DLPack, for memory of a GPU; the caller keeps the memory.
+  Outcome<void> bind(const std::string& name, const DLTensor& tensor) {
+    bound_.erase(name);
+    return detail::finish(rekindle_context_bind(context_.get(), name.c_str(), &tensor));
+  }
+  /// Enqueues a run on a stream of the GPU; see rekindle_context_enqueue().
+  Outcome<void> enqueue(void* stream) {
+    return detail::finish(rekindle_context_enqueue(context_.get(), stream));
+  }
   /// Runs and waits.
   Outcome<void> run() { return detail::finish(rekindle_context_run(context_.get())); }
   /// Valid until the next run; the memory as long as the tensor.
@@ -387,6 +396,8 @@ class Builder {
   Builder& workspace(int64_t bytes) { return options_.workspace_bytes = bytes, *this; }
   Builder& keep_ir(bool keep) { return options_.keep_ir = keep ? 1 : 0, *this; }
   Builder& timing_cache(std::string path) { return timing_cache_ = std::move(path), *this; }
+  /// A folder of compiled CUDA kernels, read and written.
+  Builder& kernel_cache(std::string folder) { return kernel_cache_ = std::move(folder), *this; }
   Builder& disable(std::string pass_or_tactic) {
     return disabled_.push_back(std::move(pass_or_tactic)), *this;
   }
@@ -406,6 +417,7 @@ class Builder {
     c.targets = targets.data(), c.target_count = targets.size();
     c.disabled = disabled.data(), c.disabled_count = disabled.size();
     if (!timing_cache_.empty()) c.timing_cache = timing_cache_.c_str();
+    if (!kernel_cache_.empty()) c.kernel_cache = kernel_cache_.c_str();
     std::vector<rekindle_profile> profiles;
     for (const InputProfile& p : profiles_)
       profiles.push_back({sizeof(rekindle_profile), p.input.c_str(), int32_t(p.min.size()), p.min.data(),
@@ -435,7 +447,7 @@ class Builder {
     return list;
   }
   rekindle_build_options options_{};
-  std::string path_, folder_, timing_cache_;
+  std::string path_, folder_, timing_cache_, kernel_cache_;
   const void* model_ = nullptr;
   size_t model_size_ = 0;
   std::vector<std::string> targets_, disabled_;

@@ -34,30 +34,35 @@ Result<uint32_t> find_binding(const Plan& plan, std::string_view name) {
                                                     name.substr(0, 80), known));
 }
 
-/// What can be said about one tensor alone; sizes that several share are compared when all are there.
-Status check_tensor(const LoadedPlan& loaded, uint32_t binding, const Tensor& tensor) {
+/// What can be said about one shape alone; sizes that several share are compared when all are there.
+Status check_shape(const LoadedPlan& loaded, uint32_t binding, DType dtype, const Dims& dims) {
   const Binding& b = loaded.plan->bindings[binding];
   const std::string_view kind = b.is_input ? "input" : "output";
-  if (tensor.dtype() != b.type.dtype || tensor.rank() != b.type.rank())
-    return wrong(fmt::format("{} {} is {}, expected {}", kind, printable(b.name), tensor.type().to_string(),
-                             b.type.to_string()));
+  if (dtype != b.type.dtype || int(dims.size()) != b.type.rank())
+    return wrong(fmt::format("{} {} is {}, expected {}", kind, printable(b.name),
+                             TensorType{dtype, to_shape(dims)}.to_string(), b.type.to_string()));
   for (size_t axis = 0; axis < b.type.shape.size(); ++axis) {
     const Dim& dim = b.type.shape[axis];
-    const int64_t size = tensor.dims()[axis];
+    const int64_t size = dims[axis];
     if (size < 0) return wrong(fmt::format("dim {} of {} {} is {}", axis, kind, printable(b.name), size));
     if (dim.as_int() && *dim.as_int() != size)
       return wrong(fmt::format("{} {} has shape {}, expected {}: dim {} is {}, not {}", kind,
-                               printable(b.name), to_string(tensor.dims()), to_string(b.type.shape), axis,
-                               size, *dim.as_int()));
+                               printable(b.name), to_string(dims), to_string(b.type.shape), axis, size,
+                               *dim.as_int()));
     if (!dim.as_symbol() || !b.is_input) continue;
     const Range& range = loaded.slot_range[*loaded.dims.program.find_slot(*dim.as_symbol())];
     if (size < range.min || size > range.max)
       return wrong(fmt::format("dim {} of {} {} is {}, expected {} from {} to {}", axis, kind,
                                printable(b.name), size, *dim.as_symbol(), range.min, range.max));
   }
-  RK_CHECK(checked_count(tensor.dims()).status());
+  return checked_count(dims).status();
+}
+
+Status check_tensor(const LoadedPlan& loaded, uint32_t binding, const Tensor& tensor) {
+  RK_CHECK(check_shape(loaded, binding, tensor.dtype(), tensor.dims()));
+  const Binding& b = loaded.plan->bindings[binding];
   if (tensor.dtype() != DType::string && !tensor.has_data() && tensor.count() > 0)
-    return wrong(fmt::format("{} {} has no data", kind, printable(b.name)));
+    return wrong(fmt::format("{} {} has no data", b.is_input ? "input" : "output", printable(b.name)));
   return {};
 }
 
@@ -71,6 +76,28 @@ Status Context::bind(std::string_view name, Tensor tensor) {
   RK_TRY(const uint32_t binding, find_binding(*loaded.plan, name));
   RK_CHECK(check_tensor(loaded, binding, tensor));
   const Argument argument{tensor.raw(), tensor.dims(), &tensor};
+  if (loaded.plan->bindings[binding].is_input)
+    state_->frame->bind_input(binding, argument);
+  else
+    state_->frame->bind_output(binding, argument);
+  return {};
+}
+
+Status Context::bind_device(std::string_view name, DType dtype, Dims dims, void* data,
+                            std::shared_ptr<const void> owner) {
+  constexpr uintptr_t kAlignment = 16;  // what kernels load at once
+  const LoadedPlan& loaded = *state_->engine->state_->plan;
+  RK_TRY(const uint32_t binding, find_binding(*loaded.plan, name));
+  if (!loaded.has_accelerator)
+    return wrong(fmt::format("{} is in memory of a GPU, the engine runs on the host", printable(name)));
+  RK_CHECK(check_shape(loaded, binding, dtype, dims));
+  RK_TRY(const int64_t count, checked_count(dims));
+  if (data == nullptr && count > 0) return wrong(fmt::format("{} has no data", printable(name)));
+  if (reinterpret_cast<uintptr_t>(data) % kAlignment != 0)
+    return wrong(fmt::format("{} is at an address that is no multiple of {}", printable(name), kAlignment));
+  const Argument argument{data, dims, nullptr, true};
+  state_->owners.resize(loaded.plan->bindings.size());
+  state_->owners[binding] = std::move(owner);
   if (loaded.plan->bindings[binding].is_input)
     state_->frame->bind_input(binding, argument);
   else
@@ -106,12 +133,34 @@ Status Context::run() {
   return {};
 }
 
+Status Context::enqueue(void* stream) {
+  State& state = *state_;
+  const LoadedPlan& loaded = *state.engine->state_->plan;
+  if (!loaded.has_accelerator)
+    return Status::error(Code::unsupported, "the engine runs on the host, which has no streams");
+  if (state.callers_stream == nullptr || state.callers_handle != stream) {
+    RK_TRY(state.callers_stream, loaded.devices[loaded.accelerator]->wrap_stream(stream));
+    state.callers_handle = stream;
+  }
+  const ThreadScope scope(state.resources.threads);
+  state.has_outputs = false;
+  state.resources.iterations_left = state.options.most_iterations;
+  std::unique_ptr<Stream>& used = state.resources.streams[loaded.accelerator];
+  std::swap(used, state.callers_stream);
+  const Status status = state.frame->enqueue();
+  std::swap(used, state.callers_stream);
+  state.has_outputs = status.ok();
+  return status;
+}
+
 Result<Tensor> Context::output(std::string_view name) const {
   const Plan& plan = state_->engine->plan();
   RK_TRY(const uint32_t binding, find_binding(plan, name));
   if (plan.bindings[binding].is_input) return wrong(fmt::format("{} is an input, expected an output", name));
   if (!state_->has_outputs)
     return wrong(fmt::format("output {} is asked for before a run with these shapes", name));
+  if (state_->frame->is_on_device(binding))
+    return wrong(fmt::format("output {} is in the memory of a GPU that was bound to it", name));
   return state_->frame->output_tensor(binding, state_->engine);
 }
 

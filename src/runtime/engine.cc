@@ -116,6 +116,7 @@ Result<std::unique_ptr<Context>> Engine::create_context(const ContextOptions& op
   }
   state.resources.workspaces.resize(plan.devices.size());
   state.resources.threads = options.threads > 0 ? options.threads : usable_cores();
+  state.resources.overlap = options.overlap;
   state.frame = std::make_unique<Frame>(plan, state.resources);
   state.times.resize(plan.steps.size());
   return context;

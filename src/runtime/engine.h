@@ -21,6 +21,8 @@ struct ContextOptions {
   /// A loop that wants to run longer is an error: a trip count from a model or an input must not hang the
   /// program.
   int64_t most_iterations = int64_t(1) << 24;
+  /// Steps of a GPU that do not need each other's results may run at the same time.
+  bool overlap = true;
 };
 
 class Context;
@@ -57,9 +59,19 @@ class Context {
   /// with the caller: filling it again and running needs no new bind. An output may be bound too, to receive
   /// the result in place.
   Status bind(std::string_view name, Tensor tensor);
+  /// The same with memory of the engine's GPU, contiguous and aligned to 16 bytes. It is read and written in
+  /// place, so memory of different bindings must not overlap.
+  Status bind_device(std::string_view name, DType dtype, Dims dims, void* data,
+                     std::shared_ptr<const void> owner = nullptr);
   /// After every input is bound: the concrete shape an output will have; an error when only the run can tell.
   Result<Dims> output_dims(std::string_view name);
-  Status run();  // enqueue and wait. A run after the first with the same shapes neither allocates nor locks
+  /// Runs and waits. A run after the first with the same shapes neither allocates nor locks; on a GPU, which
+  /// records its work in the second, after the second.
+  Status run();
+  /// Enqueues a run on a stream of the engine's GPU (a CUstream; null is its default stream) and returns.
+  /// Outputs are there when the stream has got that far; until then nothing that is bound may change, and
+  /// runs on other streams must wait. An engine with steps on the host waits itself.
+  Status enqueue(void* stream);
   Result<Tensor> output(std::string_view name) const;  // valid after run(), until the next
   /// Times each step of the next runs; costs a clock read a step.
   void set_profiling(bool on);

@@ -17,7 +17,10 @@ struct Context::State {
   FrameResources resources;
   std::unique_ptr<Frame> frame;
   std::vector<StepTime> times;
+  std::vector<std::shared_ptr<const void>> owners;  // of a GPU's memory that is bound, one a binding
   bool is_profiling = false;
+  std::unique_ptr<Stream> callers_stream;  // what enqueue() was given last
+  void* callers_handle = nullptr;
   bool has_outputs = false;  // the last run succeeded, and the shapes are still its
 };
 

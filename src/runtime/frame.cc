@@ -32,6 +32,7 @@ Frame::Frame(const LoadedPlan& plan, FrameResources& resources) : plan_(plan), r
   own_.resize(plan.buffers.size());
   arenas_.resize(plan.devices.size());
   children_.resize(plan.steps.size());
+  staging_.resize(plan.has_accelerator ? plan.plan->bindings.size() : 0);
   size_t most_arguments = 0;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.plan->steps[i];
@@ -60,8 +61,9 @@ void Frame::bind_input(uint32_t binding, const Argument& argument) {
   }
   value.is_bound = true;
   value.data = argument.data;
+  value.on_device = argument.on_device;
   BufferState& state = buffers_[plan_.view(plan_.plan->binding_views[binding]).buffer];
-  state.base = argument.data;
+  state.base = argument.on_device ? nullptr : argument.data;
   state.has_tensor = argument.tensor != nullptr;
   if (state.has_tensor) state.tensor = *argument.tensor;
 }
@@ -70,6 +72,7 @@ void Frame::bind_output(uint32_t binding, const Argument& argument) {
   BoundValue& value = bound_[binding];
   value.is_bound = argument.data != nullptr || argument.tensor != nullptr;
   value.data = argument.data;
+  value.on_device = argument.on_device;
   value.dims.assign(argument.dims.begin(), argument.dims.end());
   if (argument.tensor != nullptr) value.tensor = *argument.tensor;
 }

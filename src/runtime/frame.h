@@ -18,6 +18,7 @@ struct FrameResources {
   std::vector<Storage> workspaces;               // one a device: the largest that a launch asked for
   int threads = 1;
   int64_t iterations_left = INT64_MAX;  // of all loops of the run
+  bool overlap = true;                  // steps of a device that do not need each other may run together
 };
 
 /// A value on its way into or out of a frame. Memory is the caller's; `tensor` is set where there is an
@@ -26,6 +27,7 @@ struct Argument {
   void* data = nullptr;
   std::span<const int64_t> dims;
   const Tensor* tensor = nullptr;
+  bool on_device = false;  // the memory is the accelerator's
 };
 
 class LoopState;
@@ -47,6 +49,9 @@ class Frame {
   Status prepare();
   bool is_prepared() const { return is_prepared_; }
   Status run(std::span<StepTime> times = {});
+  /// The same without waiting, where every step is the accelerator's; its stream tells when outputs are
+  /// there.
+  Status enqueue();
 
   /// After prepare(): the dims of an output, if they are known before the run.
   bool knows_dims(uint32_t binding) const;
@@ -60,12 +65,28 @@ class Frame {
     return own_[plan_.view(plan_.plan->binding_views[binding]).buffer];
   }
   bool has_own_output(uint32_t binding) const;
+  /// The caller's memory of a GPU is bound to it.
+  bool is_on_device(uint32_t binding) const { return bound_[binding].is_bound && bound_[binding].on_device; }
   /// The arenas of this frame and of those inside it, for the current shapes.
   int64_t arena_bytes() const;
 
  private:
   friend class LoopState;
   static constexpr size_t kShapesKept = 8;
+
+  /// A segment as it was recorded, and the memory that its launches were given.
+  struct Recorded {
+    std::unique_ptr<Recording> recording;
+    std::vector<uint32_t> steps;        // those that compute something
+    std::vector<const void*> pointers;  // inputs, then outputs, step by step
+    const void* workspace = nullptr;
+    uint64_t placement = 0;  // Frame::placement_ of then
+  };
+  /// What a launch reads and writes, in the places that values have when no caller's memory takes theirs.
+  struct Touched {
+    uintptr_t begin = 0, end = 0;
+    bool is_written = false;
+  };
 
   /// The shape work of one level for one set of symbol values.
   struct Prepared {
@@ -75,7 +96,9 @@ class Frame {
     std::vector<std::unique_ptr<Launch>> launches;  // of LoadedLevel::steps; null: nothing to compute
     std::vector<int64_t> offsets;                   // of LoadedLevel::buffers, where they are in the arena
     std::vector<int64_t> arena_bytes, workspace_bytes;  // one a device
+    std::vector<Recorded> recorded;                     // of LoadedPlan::segments; level 0 only
     uint64_t last_used = 0;
+    bool has_run = false;
   };
   struct LevelState {
     std::vector<std::unique_ptr<Prepared>> kept;  // the last shapes, at most kShapesKept
@@ -85,10 +108,11 @@ class Frame {
     void* data = nullptr;
     Dims dims;
     Tensor tensor;
-    bool is_bound = false;
+    bool is_bound = false, on_device = false;
   };
   struct BufferState {
     void* base = nullptr;
+    void* home = nullptr;  // in the arena, also when a caller's memory takes its place
     int64_t bytes = 0;
     Tensor tensor;  // made buffers, and bound ones that are objects
     bool has_tensor = false;
@@ -133,6 +157,22 @@ class Frame {
   Tensor without_borrowed_memory(uint32_t step, Tensor made);
   Status copy_to_bound_outputs();
 
+  // frame_device.cc
+  Status start(bool waits);
+  Status place_mirrors();
+  void place(uint32_t buffer, void* base);
+  Status copy_inputs(bool waits);
+  Status copy_input(const LoadedMirror& mirror, bool waits);
+  Status finish_device_outputs();
+
+  // frame_record.cc
+  /// Runs the segment that begins at `step` as one, where it is or can be recorded.
+  Result<bool> replay_segment(uint32_t step);
+  Status record_segment(const LoadedSegment& segment, Recorded& recorded);
+  Status update_segment(const LoadedSegment& segment, Recorded& recorded);
+  Status find_pointers(uint32_t step);
+  std::vector<Touched> touched_by(uint32_t step, const void* workspace) const;
+
   // frame_control.cc
   Status run_branch(uint32_t step);
   Status run_loop(uint32_t step);
@@ -152,8 +192,10 @@ class Frame {
   std::vector<Storage> own_;        // one a buffer: what the frame itself gives to outputs and late buffers
   std::vector<Storage> arenas_;     // one a device
   std::vector<Children> children_;  // one a step
+  std::vector<Storage> staging_;    // one a binding: inputs on their way to the accelerator
   bool is_prepared_ = false;
-  uint64_t clock_ = 0;  // orders the use of kept shapes
+  uint64_t placement_ = 1;  // counts changes of where buffers of devices are
+  uint64_t clock_ = 0;      // orders the use of kept shapes
 
   // Scratch that keeps its memory between calls.
   std::vector<int64_t> signature_, dims_scratch_, grid_, scalars_;

@@ -20,6 +20,30 @@ Status wrong(Code code, std::string text) { return Status::error(code, std::move
 }  // namespace
 
 Status Frame::run(std::span<StepTime> times) {
+  RK_CHECK(start(true));
+  RK_CHECK(run_steps(times));
+  for (const auto& stream : resources_.streams) RK_CHECK(stream->synchronize());
+  RK_CHECK(copy_to_bound_outputs());
+  return plan_.has_accelerator ? finish_device_outputs() : Status();
+}
+
+Status Frame::enqueue() {
+  if (!plan_.has_accelerator || plan_.has_host_steps) return run();
+  RK_CHECK(start(false));
+  RK_CHECK(run_steps({}));
+  // What stands elsewhere is copied by the host, and so it must be there.
+  bool is_done = true;
+  for (uint32_t i = uint32_t(plan_.input_count); i < bound_.size(); ++i)
+    is_done = is_done && !(bound_[i].is_bound && plan_.needs_host_copy[i]);
+  if (is_done) return {};
+  for (const auto& stream : resources_.streams) RK_CHECK(stream->synchronize());
+  RK_CHECK(copy_to_bound_outputs());
+  return finish_device_outputs();
+}
+
+/// Everything before the first step. `waits`: the run waits for its end, so the memory of inputs may be read
+/// until then.
+Status Frame::start(bool waits) {
   RK_CHECK(prepare());
   for (uint32_t i = uint32_t(plan_.input_count); i < bound_.size(); ++i) {
     const uint32_t buffer = plan_.view(plan_.plan->binding_views[i]).buffer;
@@ -27,13 +51,20 @@ Status Frame::run(std::span<StepTime> times) {
         plan_.plan->buffers[buffer].place == Place::binding && plan_.plan->buffers[buffer].index == i;
     if (is_own && plan_.buffers[buffer].level == 0) RK_CHECK(place_bound_output(buffer));
   }
-  RK_CHECK(run_steps(times));
-  for (const auto& stream : resources_.streams) RK_CHECK(stream->synchronize());
-  return copy_to_bound_outputs();
+  if (!plan_.has_accelerator) return {};
+  RK_CHECK(place_mirrors());
+  return copy_inputs(waits);
 }
 
 Status Frame::run_steps(std::span<StepTime> times) {
   for (uint32_t i = 0; i < plan_.steps.size(); ++i) {
+    if (plan_.steps[i].segment != kNone && times.empty()) {
+      RK_TRY(const bool is_done, replay_segment(i));
+      if (is_done) {
+        i = plan_.segments[plan_.steps[i].segment].end - 1;
+        continue;
+      }
+    }
     const auto begin = times.empty() ? Clock::time_point() : Clock::now();
     {
       const trace::Scope scope([&] { return plan_.describe(i); }, "step");
@@ -46,6 +77,7 @@ Status Frame::run_steps(std::span<StepTime> times) {
     RK_CHECK(resources_.streams[plan_.plan->steps[i].device]->synchronize());
     times[i] = {i, std::chrono::duration<double, std::micro>(Clock::now() - begin).count()};
   }
+  if (levels_[0].active != nullptr) levels_[0].active->has_run = true;
   return {};
 }
 
@@ -67,16 +99,7 @@ Status Frame::run_kernel(uint32_t index) {
   Launch* const launch = launch_[index];
   if (launch == nullptr) return {};
   const Step& step = plan_.plan->steps[index];
-  for (size_t i = 0; i < step.inputs.size(); ++i) {
-    input_pointers_[i] = nullptr;
-    if (step.inputs[i] == kNone) continue;
-    RK_TRY(input_pointers_[i], address_of(step.inputs[i]));
-  }
-  for (size_t i = 0; i < step.outputs.size(); ++i) {
-    output_pointers_[i] = nullptr;
-    if (step.outputs[i] == kNone) continue;
-    RK_TRY(output_pointers_[i], address_of(step.outputs[i]));
-  }
+  RK_CHECK(find_pointers(index));
   return launch->run(*resources_.streams[step.device], input_pointers_.data(), output_pointers_.data(),
                      resources_.workspaces[step.device].data());
 }
@@ -84,6 +107,11 @@ Status Frame::run_kernel(uint32_t index) {
 Status Frame::run_copy(uint32_t index) {
   const Step& step = plan_.plan->steps[index];
   const uint32_t from = step.inputs[0], to = step.outputs[0];
+  if (plan_.steps[index].is_mirror) {
+    const bool is_input = plan_.buffer_of(from).place == Place::binding;
+    // Inputs were copied before the first step; memory of the device needs no copy.
+    if (is_input || bound_[plan_.buffer_of(to).index].on_device) return {};
+  }
   RK_TRY(void* const source, address_of(from));
   RK_TRY(void* const target, address_of(to));
   const int64_t bytes = std::min(extents_[from], extents_[to]);
@@ -96,7 +124,7 @@ Status Frame::run_copy(uint32_t index) {
     return {};
   }
   RK_CHECK(plan_.devices[from_device]->copy_out(*resources_.streams[from_device], target, source, bytes));
-  return resources_.streams[from_device]->synchronize();  // the next step may read it
+  return plan_.steps[index].waits ? resources_.streams[from_device]->synchronize() : Status();
 }
 
 Result<bool> Frame::condition_of(uint32_t view) const {
@@ -198,7 +226,7 @@ Tensor Frame::without_borrowed_memory(uint32_t index, Tensor made) {
 /// caller bound.
 Status Frame::copy_to_bound_outputs() {
   for (uint32_t i = uint32_t(plan_.input_count); i < bound_.size(); ++i) {
-    if (!bound_[i].is_bound) continue;
+    if (!bound_[i].is_bound || bound_[i].on_device) continue;
     const uint32_t number = plan_.plan->binding_views[i];
     const Buffer& buffer = plan_.buffer_of(number);
     const bool is_string = plan_.view(number).type.dtype == DType::string;

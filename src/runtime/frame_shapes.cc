@@ -301,11 +301,12 @@ Status Frame::place_buffers(uint32_t level) {
     if (plan_.buffers[b].source != Source::made) state.bytes = values_[plan_.dims.buffer_bytes(b)];
     switch (plan_.buffers[b].source) {
       case Source::arena:
-        state.base = static_cast<std::byte*>(arenas_[buffer.device].data()) + prepared.offsets[i];
+        state.home = static_cast<std::byte*>(arenas_[buffer.device].data()) + prepared.offsets[i];
+        place(b, state.home);
         break;
       case Source::own:
         RK_CHECK(own_[b].grow(*plan_.devices[buffer.device], state.bytes));
-        state.base = own_[b].data();
+        place(b, own_[b].data());
         break;
       case Source::bound:
         if (!plan_.plan->bindings[buffer.index].is_input) RK_CHECK(place_bound_output(b));
@@ -323,11 +324,14 @@ Status Frame::place_bound_output(uint32_t buffer) {
   const auto binding = uint32_t(plan_.plan->buffers[buffer].index);
   BufferState& state = buffers_[buffer];
   const BoundValue& value = bound_[binding];
-  if (!value.is_bound) {
-    RK_CHECK(own_[buffer].grow(*plan_.devices[plan_.plan->buffers[buffer].device], state.bytes));
+  if (!value.is_bound || (value.on_device && plan_.needs_host_copy[binding])) {
+    if (plan_.has_accelerator)
+      RK_CHECK(own_[buffer].grow_staging(*plan_.devices[plan_.accelerator], state.bytes));
+    else
+      RK_CHECK(own_[buffer].grow(*plan_.devices[plan_.plan->buffers[buffer].device], state.bytes));
     state.base = own_[buffer].data();
-    return {};
   }
+  if (!value.is_bound) return {};
   const auto numbers = plan_.dims.view_dims(plan_.plan->binding_views[binding]);
   const bool is_equal = std::equal(numbers.begin(), numbers.end(), value.dims.begin(), value.dims.end(),
                                    [&](uint32_t d, int64_t size) { return values_[d] == size; });
@@ -337,7 +341,7 @@ Status Frame::place_bound_output(uint32_t buffer) {
                              plan_.plan->bindings[binding].name, to_string(value.dims),
                              to_string(Dims(expected.begin(), expected.end()))));
   }
-  state.base = value.data;
+  if (!value.on_device) state.base = value.data;
   return {};
 }
 

@@ -27,6 +27,7 @@ Result<std::unique_ptr<LoadedPlan>> LoadedPlan::load(const Plan& plan, LoadEnvir
   loaded->sort_into_levels();
   RK_CHECK(loaded->check_places());
   loaded->find_releases();
+  loaded->find_accelerator();
   loaded->subplans.resize(plan.subplans.size());
   for (uint32_t i = 0; i < plan.steps.size(); ++i)
     for (const uint32_t number : plan.steps[i].subplans) {

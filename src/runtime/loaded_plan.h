@@ -25,6 +25,23 @@ struct LoadedStep {
   uint32_t enters = 0;             // the level that can be entered once it has defined its symbols; 0: none
   std::vector<LoadedDefinition> definitions;
   std::vector<uint32_t> releases;  // buffers with tensors that nobody reads after it
+  bool is_mirror = false;          // a copy between a binding and its mirror; see LoadedMirror
+  bool waits = true;               // a copy to the host that a later step may look at
+  uint32_t segment = kNone;        // of LoadedPlan::segments, for its first step
+};
+
+/// A buffer of a device that holds what a binding holds. When the caller's memory is on that device, it takes
+/// the buffer's place and nothing is copied.
+struct LoadedMirror {
+  uint32_t binding = 0, buffer = 0;
+  bool is_input = true;
+};
+
+/// Kernels of one device that follow one another, with shapes that the inputs alone tell: what is recorded
+/// and replayed as one.
+struct LoadedSegment {
+  uint16_t device = 0;
+  uint32_t begin = 0, end = 0;  // steps; copies of mirrored inputs may lie between
 };
 
 /// Where a buffer's bytes come from while running. Place says it for the file; this adds what is known after
@@ -76,6 +93,11 @@ class LoadedPlan {
   std::vector<std::pair<uint32_t, uint32_t>> inherited;  // slot in the outer plan, slot here
   std::vector<std::unique_ptr<LoadedPlan>> subplans;
   size_t input_count = 0;
+  std::vector<LoadedMirror> mirrors;
+  std::vector<LoadedSegment> segments;
+  std::vector<bool> needs_host_copy;  // bindings that something beside their mirror reads or writes
+  uint16_t accelerator = 0;           // the device that is not the host, if there is one
+  bool has_accelerator = false, has_host_steps = false;
 
   const View& view(uint32_t number) const { return plan->views[number]; }
   const Buffer& buffer_of(uint32_t view_number) const { return plan->buffers[view(view_number).buffer]; }
@@ -94,6 +116,12 @@ class LoadedPlan {
   void number_symbols(const LoadedPlan* outer, uint32_t outer_step);
   void sort_into_levels();
   void find_releases();
+
+  // loaded_device.cc
+  void find_accelerator();
+  void find_mirrors();
+  void find_copies_to_wait_for();
+  void find_segments();
 
   std::vector<uint32_t> slot_level_, slot_definer_;  // 0 and kNone: known before the first step
   std::vector<std::shared_ptr<const void>> owned_;   // kernels and uploaded weights

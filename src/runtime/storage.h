@@ -21,6 +21,14 @@ struct Storage {
     capacity = bytes;
     return {};
   }
+  /// The same in host memory that the device copies to and from.
+  Status grow_staging(Device& device, int64_t bytes) {
+    if (bytes <= capacity) return {};
+    memory.reset(), capacity = 0;
+    RK_TRY(memory, device.allocate_staging(bytes));
+    capacity = bytes;
+    return {};
+  }
   /// Grows to at least twice what it has, and keeps the first `used` bytes. Host memory only.
   Status append_room(Device& device, int64_t used, int64_t bytes);
 };

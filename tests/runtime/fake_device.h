@@ -1,6 +1,7 @@
 // FakeDevice: a host or "graphics card" whose few kernels compute simple things and write down what the
 // runtime asks of them. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -58,6 +59,8 @@ struct FakeLaunch final : Launch {
   Status run(Stream&, const void* const* in, void* const* out, void* scratch) override {
     journal->write("run " + name);
     if (fails) return Status::error(Code::device, "the fake kernel fails as it should");
+    if (name == "idle") return {};
+    if (name == "overrun") static_cast<float*>(out[0])[count_of(outputs[0].dims)] = 1;
     if (workspace > 0) std::memset(scratch, 0x5a, size_t(workspace));
     for (size_t o = 0; o < outputs.size(); ++o) {
       if (!outputs[o].present) continue;
@@ -114,12 +117,62 @@ struct FakeStream final : Stream {
   Status synchronize() override { return {}; }
 };
 
+/// Replays launches in any order that the recorded dependencies allow, the latest first: a missing one shows.
+struct FakeRecording final : Recording {
+  struct Entry {
+    Launch* launch = nullptr;
+    std::vector<const void*> inputs;
+    std::vector<void*> outputs;
+    void* workspace = nullptr;
+    std::vector<uint32_t> after;
+  };
+  Journal* journal = nullptr;
+  std::vector<Entry> entries;
+  std::vector<bool> done;
+
+  static void point(Entry& entry, const void* const* inputs, void* const* outputs, void* workspace) {
+    const auto& launch = static_cast<const FakeLaunch&>(*entry.launch);
+    entry.inputs.assign(inputs, inputs + launch.inputs.size());
+    entry.outputs.assign(outputs, outputs + launch.outputs.size());
+    entry.workspace = workspace;
+  }
+  Status add(Launch& launch, const void* const* inputs, void* const* outputs, void* workspace,
+             std::span<const uint32_t> after) override {
+    journal->write("record " + static_cast<FakeLaunch&>(launch).name);
+    entries.push_back({&launch, {}, {}, nullptr, {after.begin(), after.end()}});
+    point(entries.back(), inputs, outputs, workspace);
+    return {};
+  }
+  Status replace(uint32_t index, const void* const* inputs, void* const* outputs, void* workspace) override {
+    journal->write("replace " + static_cast<FakeLaunch&>(*entries[index].launch).name);
+    point(entries[index], inputs, outputs, workspace);
+    return {};
+  }
+  Status finish() override { return {}; }
+  Status replay(Stream& stream) override {
+    journal->write("replay " + std::to_string(entries.size()));
+    done.assign(entries.size(), false);
+    for (size_t left = entries.size(); left > 0; --left) {
+      size_t i = entries.size() - 1;
+      while (done[i] || !std::all_of(entries[i].after.begin(), entries[i].after.end(),
+                                     [&](uint32_t a) { return done[a]; }))
+        --i;
+      Entry& e = entries[i];
+      Status status = e.launch->run(stream, e.inputs.data(), e.outputs.data(), e.workspace);
+      if (!status.ok()) return status;
+      done[i] = true;
+    }
+    return {};
+  }
+};
+
 class FakeDevice final : public Device {
  public:
   explicit FakeDevice(std::string name = "fake", bool is_host = true)
       : name_(std::move(name)), is_host_(is_host) {}
   Journal journal;
   int64_t most_bytes = int64_t(1) << 30;  // allocations above it fail
+  bool records = false;
 
   std::string_view name() const override { return name_; }
   bool is_host() const override { return is_host_; }
@@ -144,6 +197,13 @@ class FakeDevice final : public Device {
   Result<std::unique_ptr<Stream>> create_stream() override {
     return std::unique_ptr<Stream>(std::make_unique<FakeStream>());
   }
+  Result<std::unique_ptr<Recording>> record() override {
+    if (!records) return std::unique_ptr<Recording>();
+    auto recording = std::make_unique<FakeRecording>();
+    recording->journal = &journal;
+    return std::unique_ptr<Recording>(std::move(recording));
+  }
+  Result<std::unique_ptr<Stream>> wrap_stream(void*) override { return create_stream(); }
   Status copy_in(Stream&, void* to, const void* host, int64_t bytes) override {
     journal.write(name_ + " copies in " + std::to_string(bytes));
     std::memcpy(to, host, size_t(bytes));
@@ -177,6 +237,8 @@ inline bool FakeDevice::define(FakeKernel& kernel, const std::string& params) {
          return s;
        }},
       {"one", [](Arguments, Scalars) { return 1.0F; }},
+      {"idle", [](Arguments, Scalars) { return 0.0F; }},           // writes nothing
+      {"overrun", [](Arguments a, Scalars) { return 2 * a[0]; }},  // and past its output
   };
   if (kernel.name == "positive") {  // the elements above 0, as f32[K]
     kernel.maker = [](std::span<const Tensor> in) {

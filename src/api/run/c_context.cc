@@ -19,6 +19,11 @@ Status check(const rekindle_context* context, const char* name) {
 
 Status bind_view(rekindle_context* context, const char* name, const DLTensor& tensor,
                  std::shared_ptr<const void> owner) {
+  if (is_on_gpu(tensor)) {
+    auto read = device_tensor_of(tensor);
+    if (!read.ok()) return read.status().note(fmt::format("while binding {}", name));
+    return context->context->bind_device(name, read->dtype, read->dims, read->data, std::move(owner));
+  }
   auto view = from_dlpack(tensor, std::move(owner));
   if (!view.ok()) return view.status().note(fmt::format("while binding {}", name));
   return context->context->bind(name, *std::move(view));
@@ -121,6 +126,14 @@ rekindle_status* rekindle_context_run(rekindle_context* context) {
     if (context == nullptr) return null_argument("the context");
     context->strings.clear();
     return context->context->run();
+  });
+}
+
+rekindle_status* rekindle_context_enqueue(rekindle_context* context, void* stream) {
+  return guarded([&]() -> Status {
+    if (context == nullptr) return null_argument("the context");
+    context->strings.clear();
+    return context->context->enqueue(stream);
   });
 }
 

@@ -55,12 +55,8 @@ struct Held {
   Dims shape;
 };
 
-}  // namespace
-
-Result<Tensor> from_dlpack(const DLTensor& tensor, std::shared_ptr<const void> owner) {
-  if (tensor.device.device_type != kDLCPU && tensor.device.device_type != kDLCUDAHost)
-    return wrong(fmt::format("a tensor is on DLPack device type {}, expected the CPU's memory (1)",
-                             int(tensor.device.device_type)));
+/// What holds wherever the memory is.
+Result<DeviceTensor> read_tensor(const DLTensor& tensor) {
   constexpr int32_t kMostRank = 64;
   if (tensor.ndim < 0 || tensor.ndim > kMostRank || (tensor.ndim > 0 && tensor.shape == nullptr))
     return wrong(
@@ -73,8 +69,29 @@ Result<Tensor> from_dlpack(const DLTensor& tensor, std::shared_ptr<const void> o
     return wrong(fmt::format("a tensor of shape {} has strides {}, expected row-major without gaps",
                              to_string(dims), to_string(strides)));
   }
-  void* data = tensor.data == nullptr ? nullptr : static_cast<std::byte*>(tensor.data) + tensor.byte_offset;
-  return Tensor::view(dtype, std::move(dims), data, std::move(owner));
+  void* const data =
+      tensor.data == nullptr ? nullptr : static_cast<std::byte*>(tensor.data) + tensor.byte_offset;
+  return DeviceTensor{dtype, std::move(dims), data};
+}
+
+}  // namespace
+
+Result<Tensor> from_dlpack(const DLTensor& tensor, std::shared_ptr<const void> owner) {
+  if (tensor.device.device_type != kDLCPU && tensor.device.device_type != kDLCUDAHost)
+    return wrong(
+        fmt::format("a tensor is on DLPack device type {}, expected the CPU's memory (1) or, for inputs and "
+                    "outputs, a GPU's (2)",
+                    int(tensor.device.device_type)));
+  RK_TRY(DeviceTensor read, read_tensor(tensor));
+  return Tensor::view(read.dtype, std::move(read.dims), read.data, std::move(owner));
+}
+
+bool is_on_gpu(const DLTensor& tensor) { return tensor.device.device_type == kDLCUDA; }
+
+Result<DeviceTensor> device_tensor_of(const DLTensor& tensor) {
+  if (tensor.device.device_id != 0)
+    return wrong(fmt::format("a tensor is on GPU {}, expected GPU 0", tensor.device.device_id));
+  return read_tensor(tensor);
 }
 
 Result<DLManagedTensor*> to_dlpack(const Tensor& tensor) {

@@ -151,8 +151,12 @@ TEST_F(CApi, TensorsThatCannotBeBound) {
   std::vector<float> x(6);
   View view(x, {2, 3});
   view.dl.device.device_type = kDLCUDA;
-  EXPECT_EQ(bind("x", view),
-            "a tensor is on DLPack device type 2, expected the CPU's memory (1)\n  while binding x");
+  EXPECT_EQ(bind("x", view), "x is in memory of a GPU, the engine runs on the host");
+  view.dl.device.device_id = 1;
+  EXPECT_EQ(bind("x", view), "a tensor is on GPU 1, expected GPU 0\n  while binding x");
+  view.dl.device = {DLDeviceType(10), 0};
+  EXPECT_THAT(bind("x", view),
+              HasSubstr("a tensor is on DLPack device type 10, expected the CPU's memory (1)"));
   view.dl.device.device_type = kDLCPU;
   view.dl.dtype = {kDLFloat, 24, 1};
   EXPECT_THAT(bind("x", view),

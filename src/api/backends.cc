@@ -5,6 +5,7 @@
 #include "backends/cpu/device.h"
 #include "backends/cpu/tactics/table.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/tactics/code_cache.h"
 #include "backends/cuda/tactics/table.h"
 
 namespace rekindle {
@@ -36,6 +37,15 @@ OpenDevice open_devices() {
     if (name == "emulator" && emulator()) return emulator();
     return others(name);
   };
+}
+
+Result<std::shared_ptr<void>> use_kernel_cache(const std::string& folder, std::vector<std::string>& notes) {
+  if (folder.empty()) return std::shared_ptr<void>();
+  RK_CHECK(cuda::CodeCache::of_process().use_folder(folder));
+  return std::shared_ptr<void>(&notes, [folder](void* to) {
+    for (std::string& note : cuda::CodeCache::of_process().stop_using(folder))
+      static_cast<std::vector<std::string>*>(to)->push_back(std::move(note));
+  });
 }
 
 Result<Target> resolve_target(const std::string& name) {

@@ -280,6 +280,7 @@ Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
   if (options.precision == Precision::int8) {
     RK_TRY(table, calibration_of(model, options, built.report));
   }
+  RK_TRY(std::shared_ptr<void> kernel_cache, use_kernel_cache(options.kernel_cache, built.report.notes));
   VariantMerger merged;
   for (const std::string& target : options.targets) {
     auto compiled = options.precision == Precision::int8
@@ -290,6 +291,7 @@ Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
     if (!compiled.ok()) return compiled.status().note("while building for target " + target);
     RK_CHECK(merged.add(*std::move(compiled), target, built.report));
   }
+  kernel_cache.reset();
   if (options.progress) options.progress("serialize", 0, 0);
   RK_TRY(built.bytes, engine_bytes(merged.contents(model.meta)));
   if (options.precision != Precision::fp32) RK_CHECK(report_errors(model, options, built));

@@ -35,6 +35,7 @@ struct BuildOptions {
   int effort = 1;                                // 0 measures nothing … 5 measures everything
   int threads = 0;                               // 0: every core the process may use
   std::string timing_cache;                      // a file, read and written; empty: none
+  std::string kernel_cache;  // a folder of compiled CUDA kernels, read and written; empty: none
   int64_t workspace_bytes = int64_t(1) << 30;
   std::vector<std::string> disabled;  // passes, or tactics ("cpu.onednn"); all: "passes", "kernels"
   int limit = INT_MAX;
@@ -76,6 +77,9 @@ void use_emulator(std::shared_ptr<Device> device, const cuda::KernelCompiler& co
 OpenDevice open_devices();
 /// The device and tactics of a target.
 Result<Backend> backend_for(const Target& target);
+/// Compiled kernels are looked for and kept in the folder for the life of what is returned, which then says
+/// through `notes` what was wrong with its files.
+Result<std::shared_ptr<void>> use_kernel_cache(const std::string& folder, std::vector<std::string>& notes);
 /// parse_target() with what it leaves open asked of this machine: "cuda" becomes the GPU that is here.
 Result<Target> resolve_target(const std::string& name);
 /// The graph of a model, its symbols fixed or bounded as the profiles say.

@@ -44,6 +44,7 @@ Result<BuildOptions> to_cpp(const rekindle_build_options* given) {
   options.effort = c.effort;
   options.threads = c.threads;
   if (c.timing_cache != nullptr) options.timing_cache = c.timing_cache;
+  if (c.kernel_cache != nullptr) options.kernel_cache = c.kernel_cache;
   options.workspace_bytes = c.workspace_bytes;
   RK_TRY(options.disabled, names_of(c.disabled, c.disabled_count, "the list of what is disabled"));
   options.keep_ir = c.keep_ir != 0;

@@ -15,8 +15,8 @@ namespace rekindle::cli {
 namespace {
 
 struct Arguments {
-  std::string model, output, precision = "fp32", calibration, timing_cache, workspace = "1GiB", json,
-                             dump_passes;
+  std::string model, output, precision = "fp32", calibration, timing_cache, kernel_cache, workspace = "1GiB",
+                             json, dump_passes;
   std::vector<std::string> targets, profiles, disabled;
   int effort = 1, threads = 0, limit = INT_MAX;
   bool explain = false, quiet = false, keep_ir = false, allow_links = false;
@@ -40,6 +40,7 @@ Result<BuildOptions> options_of(const Arguments& a) {
   options.effort = a.effort;
   options.threads = a.threads;
   options.timing_cache = a.timing_cache;
+  options.kernel_cache = a.kernel_cache;
   options.disabled = a.disabled;
   options.limit = a.limit;
   options.dump_passes = a.dump_passes;
@@ -147,6 +148,7 @@ void add_build(CLI::App& app, Command& chosen) {
   command->add_option("--effort", a->effort, "0 measures nothing, 5 everything")->capture_default_str();
   command->add_option("--threads", a->threads, "threads to tune for; 0: every core")->capture_default_str();
   command->add_option("--timing-cache", a->timing_cache, "file of measurements, read and written");
+  command->add_option("--kernel-cache", a->kernel_cache, "folder of compiled CUDA kernels, read and written");
   command->add_option("--workspace", a->workspace, "most scratch memory a kernel may take")
       ->capture_default_str();
   command->add_flag("--explain", a->explain,

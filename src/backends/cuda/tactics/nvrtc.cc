@@ -54,7 +54,18 @@ int number_before(const std::string& text, const char* what) {
   return std::atoi(text.c_str() + begin);
 }
 
+std::vector<std::string> options_for(int sm, CodeKind kind) {
+  return {std::string("-arch=") + (kind == CodeKind::cubin ? "sm_" : "compute_") + std::to_string(sm),
+          "-DRK_SM=" + std::to_string(sm), "--std=c++17", "--ptxas-options=-v", "--no-source-include"};
+}
+
 }  // namespace
+
+std::string Nvrtc::options_text(int sm, CodeKind kind) {
+  std::string text;
+  for (const std::string& option : options_for(sm, kind)) text += option + " ";
+  return text;
+}
 
 AssemblerReport read_assembler_log(const std::string& log) {
   AssemblerReport report;
@@ -141,11 +152,9 @@ Result<std::string> Nvrtc::run(const std::string& source, const std::string& nam
 
 Result<CompiledCode> Nvrtc::compile(const std::string& source, const std::string& name, int sm,
                                     CodeKind kind) const {
-  const std::string arch =
-      std::string("-arch=") + (kind == CodeKind::cubin ? "sm_" : "compute_") + std::to_string(sm);
-  const std::string macro = "-DRK_SM=" + std::to_string(sm);
-  const std::array<const char*, 5> options{arch.c_str(), macro.c_str(), "--std=c++17", "--ptxas-options=-v",
-                                           "--no-source-include"};
+  const std::vector<std::string> texts = options_for(sm, kind);
+  std::vector<const char*> options;
+  for (const std::string& text : texts) options.push_back(text.c_str());
   CompiledCode compiled;
   std::string log;
   RK_TRY(compiled.image.bytes, run(source, name, options, kind, log));

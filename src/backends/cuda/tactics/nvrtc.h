@@ -3,6 +3,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <vector>
 
 #include "backends/cuda/compiler.h"
 #include "base/result.h"
@@ -20,6 +21,8 @@ class Nvrtc final : public KernelCompiler {
   /// compiler's log.
   Result<CompiledCode> compile(const std::string& source, const std::string& name, int sm,
                                CodeKind kind) const override;
+  /// The compiler's options for an architecture, in one line.
+  static std::string options_text(int sm, CodeKind kind);
   int version() const { return version_; }  // 12060 is 12.6
 
  private:

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "backends/cuda/tactics/code_cache.h"
 #include "backends/cuda/tactics/kernel_files.h"
-#include "backends/cuda/tactics/nvrtc.h"
 #include "compiler/anchored_region.h"
 
 namespace rekindle::cuda {
@@ -105,8 +105,8 @@ Result<CompiledCode> compile_for(const Target& target, const std::string& source
     return compiler->compile(source, name, target.sm, CodeKind::emulated);
   }
   RK_TRY(const Nvrtc* const nvrtc, Nvrtc::load());
-  return nvrtc->compile(source, name, target.sm,
-                        target.name.ends_with(":ptx") ? CodeKind::ptx : CodeKind::cubin);
+  return CodeCache::of_process().compile(*nvrtc, source, name, target.sm,
+                                         target.name.ends_with(":ptx") ? CodeKind::ptx : CodeKind::cubin);
 }
 
 }  // namespace

@@ -6,8 +6,10 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/parallel.h"
 #include "compiler/ir_section.h"
 #include "compiler/lower.h"
+#include "compiler/region_bench.h"
 #include "passes/passes.h"
 #include "plan/arena.h"
 
@@ -72,6 +74,19 @@ Result<double> microseconds_of(Graph graph, Tuner& tuner, const Target& target, 
   return tuner.microseconds(region);
 }
 
+/// What the host's kernels make of inputs, which tests compare with the interpreter: it would take longer
+/// than all the rest of tuning.
+Result<Tensors> results_on_host(const Region& region, const Tensors& inputs, const Backend& host,
+                                Tuner& tuner, int threads) {
+  const auto choice = tuner.choose(region);
+  if (choice.ok() && !choice->makes_outputs) {
+    RK_TRY(const auto bench, RegionBench::make(*host.device, region, threads, inputs));
+    auto results = bench->run(choice->kernel);
+    if (results.ok()) return results;
+  }
+  return interpret(region.body, inputs);
+}
+
 void report_memory(const Plan& plan, CompileReport& report) {
   std::vector<ArenaRequest> requests;
   for (const Buffer& buffer : plan.buffers) {
@@ -120,14 +135,18 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   tune.threads = options.threads;
   tune.bf16 = options.bf16;
   tune.disabled_tactics = options.disabled_tactics;
-  Tuner tuner(backend.device, backend.tactics, options.target, tune, options.cache ? *options.cache : own);
   std::optional<Tuner> host_tuner;
   if (backend.host) {
     TuneOptions quick = tune;
     quick.effort = 0;
     host_tuner.emplace(backend.host->device, backend.host->tactics, backend.host_target, quick,
                        options.cache ? *options.cache : own);
+    tune.build_threads = usable_cores();
+    tune.reference = [&](const Region& region, const Tensors& inputs) {
+      return results_on_host(region, inputs, *backend.host, *host_tuner, options.threads);
+    };
   }
+  Tuner tuner(backend.device, backend.tactics, options.target, tune, options.cache ? *options.cache : own);
   LoweringContext context;
   context.tuner = &tuner;
   context.host_tuner = host_tuner ? &*host_tuner : nullptr;

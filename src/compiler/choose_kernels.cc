@@ -37,6 +37,10 @@ Status choose_for(const Graph& graph, NodeId id, LoweringContext& context, Lower
 Result<bool> split_if_faster(Graph& graph, NodeId id, LoweringContext& context) {
   if (context.options->effort == 0 || !graph[id].op.is<ops::Region>()) return false;
   RK_TRY(const Region region, region_of(graph, id, context.sizes));
+  // On a GPU what follows a product costs next to nothing in its kernel and a launch outside of it.
+  const Node* const anchor = region.anchor_node();
+  if (context.host_tuner != nullptr && anchor != nullptr && anchor->op.kind() == OpKind::contraction)
+    return false;
   RK_TRY(auto parts, split_region(region));
   if (!parts) return false;
   const auto times = time_split(region, *parts, *context.tuner);
@@ -97,11 +101,22 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
   return taken_apart;
 }
 
+/// Kernels of the whole graph are built at the same time as the first are measured.
+void build_ahead(const Graph& graph, LoweringContext& context) {
+  for (NodeId n : graph.order()) {
+    const Node& node = graph[n];
+    if (is_view(node) || is_made_in_parts(graph, node) || node.op.is<ops::If>()) continue;
+    auto region = region_of(graph, n, context.sizes);
+    if (region.ok()) context.tuner->build_ahead(*std::move(region));
+  }
+}
+
 }  // namespace
 
 Result<LoweredNodes> choose_kernels(Graph& graph, LoweringContext& context) {
   LoweredNodes nodes;
   context.total += int(graph.node_count());
+  build_ahead(graph, context);
   for (bool more = true; more;) {
     RK_TRY(more, choose_once(graph, context, nodes));
   }

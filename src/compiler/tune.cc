@@ -6,6 +6,7 @@
 #include <random>
 
 #include "base/hash.h"
+#include "compiler/region_bench.h"
 
 namespace rekindle {
 
@@ -16,6 +17,8 @@ namespace {
 Result<Tensors> make_inputs(const Region& region) {
   std::mt19937 random(7);
   std::uniform_real_distribution<float> noise(-1, 1);
+  std::vector<float> repeated(65521);  // a prime: rows of a tensor do not repeat
+  for (float& value : repeated) value = noise(random);
   Tensors inputs;
   for (size_t i = 0; i < region.body.inputs.size(); ++i) {
     if (region.constants[i]) {
@@ -25,8 +28,14 @@ Result<Tensors> make_inputs(const Region& region) {
     const TensorType& type = region.input_type(i);
     RK_TRY(Dims dims, eval(type.shape, region.sizes));
     RK_TRY(Tensor tensor, Tensor::make(type.dtype, dims));
-    if (is_float(type.dtype))
-      for (int64_t k = 0; k < tensor.count(); ++k) tensor.set_double(k, double(noise(random)));
+    const size_t shift = 997 * i;  // inputs differ
+    const auto value = [&](int64_t k) { return repeated[(size_t(k) + shift) % repeated.size()]; };
+    if (type.dtype == DType::f32) {
+      float* const to = tensor.data<float>();
+      for (int64_t k = 0; k < tensor.count(); ++k) to[k] = value(k);
+    } else if (is_float(type.dtype)) {
+      for (int64_t k = 0; k < tensor.count(); ++k) tensor.set_double(k, double(value(k)));
+    }
     inputs.push_back(std::move(tensor));
   }
   return inputs;
@@ -60,7 +69,8 @@ Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tact
       tactics_(tactics),
       target_(std::move(target)),
       options_(std::move(options)),
-      cache_(cache) {}
+      cache_(cache),
+      ahead_(options_.build_threads, target_) {}
 Tuner::~Tuner() = default;
 
 std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candidate>& candidates) const {
@@ -109,6 +119,8 @@ static double storage_tolerance(const Region& region) {
 Status Tuner::measure_offers(const Region& region, const std::string& key, std::vector<Offer>& offers,
                              std::vector<Candidate>& candidates) {
   std::optional<Tensors> inputs, expected;
+  std::unique_ptr<RegionBench> bench;
+  double best = std::numeric_limits<double>::infinity();
   std::vector<Offer> valid;
   for (Offer& offer : offers) {
     const std::string name = cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads);
@@ -118,15 +130,15 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
       if (!inputs) {
         RK_TRY(inputs, make_inputs(region));
         if (options_.check) {
-          RK_TRY(expected, interpret(region.body, *inputs));
+          RK_TRY(expected, reference_results(region, *inputs));
         }
+        RK_TRY(bench, RegionBench::make(*device_, region, options_.threads, *inputs));
       }
       const auto built = offer.tactic->build(region, offer.config, target_);
       const double tolerance =
           std::max(offer.tactic->computes_in() == DType::bf16 ? kBf16Tolerance : kTolerance,
                    storage_tolerance(region));
-      const auto time = built.ok() ? measure(*device_, region, *built, options_.threads, &*inputs,
-                                             expected ? &*expected : nullptr, tolerance)
+      const auto time = built.ok() ? bench->measure(*built, expected ? &*expected : nullptr, tolerance, best)
                                    : Result<double>(built.status());
       if (!time.ok()) {
         candidates.push_back(
@@ -137,10 +149,41 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
       cache_.store(name, *time);
     }
     offer.is_predicted = false;
+    best = std::min(best, offer.microseconds);
     valid.push_back(std::move(offer));
   }
   offers = std::move(valid);
   return {};
+}
+
+Result<Tensors> Tuner::reference_results(const Region& region, const Tensors& inputs) const {
+  return options_.reference ? options_.reference(region, inputs) : interpret(region.body, inputs);
+}
+
+bool Tuner::is_measured(const std::vector<Offer>& offers) const {
+  return device_ && options_.effort > 0 && offers.size() > 1;
+}
+
+void Tuner::build_ahead(const std::shared_ptr<const Region>& region, const std::string& key,
+                        const std::vector<Offer>& offers) {
+  if (ahead_.is_idle() || !ahead_keys_.insert(key).second) return;
+  for (const Offer& offer : offers)
+    if (!cache_.find(cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads)))
+      ahead_.add(region, *offer.tactic, offer.config);
+}
+
+void Tuner::build_ahead(Region region) {
+  if (ahead_.is_idle()) return;
+  const auto shared = std::make_shared<const Region>(std::move(region));
+  const std::string key = shared->key();
+  if (done_.contains(key) || ahead_keys_.contains(key)) return;
+  std::vector<Candidate> refused;
+  const std::vector<Offer> offers = collect(*shared, refused);
+  if (is_measured(offers)) return build_ahead(shared, key, offers);
+  const auto decided = decide(*shared, false);
+  if (!decided.ok()) return;  // choose() will say so
+  ahead_keys_.insert(key);
+  ahead_.add(shared, *(*decided)->tactic, (*decided)->config);
 }
 
 Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures) {
@@ -150,8 +193,10 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
     return &known->second;
   Decision decision;
   std::vector<Offer> offers = collect(region, decision.candidates);
-  if (device_ && ((options_.effort > 0 && offers.size() > 1) || measures))
+  if (is_measured(offers) || (device_ && measures)) {
+    if (!ahead_.is_idle()) build_ahead(std::make_shared<const Region>(region), key, offers);
     RK_CHECK(measure_offers(region, key, offers, decision.candidates));
+  }
   if (offers.empty()) {
     std::string reasons;
     for (const Candidate& c : decision.candidates) reasons += "\n  " + c.tactic + ": " + c.refusal;

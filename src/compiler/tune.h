@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "compiler/build_ahead.h"
 #include "compiler/tactic.h"
 #include "device/device.h"
 
@@ -52,6 +54,9 @@ struct TuneOptions {
   std::vector<std::string> disabled_tactics;  // names or prefixes: "cpu.onednn"
   bool bf16 = false;                          // whether tactics may compute in BF16
   bool check = true;                          // compare with the reference before a time counts
+  int build_threads = 0;                      // on which kernels are built ahead; 0: none
+  /// What made-up inputs become; not set: the interpreter tells.
+  std::function<Result<Tensors>(const Region&, const Tensors& inputs)> reference;
 };
 
 class Tuner {
@@ -63,6 +68,8 @@ class Tuner {
   Result<Choice> choose(const Region&);
   /// Measured also when there is nothing to choose from.
   Result<double> microseconds(const Region&);
+  /// Begins to build what choose() will want of this region.
+  void build_ahead(Region region);
   /// Why each tactic refuses a region.
   std::vector<Candidate> refusals(const Region&) const;
 
@@ -76,12 +83,18 @@ class Tuner {
   Result<const Decision*> decide(const Region&, bool measures);
   std::vector<Offer> collect(const Region&, std::vector<Candidate>& candidates) const;
   Status measure_offers(const Region&, const std::string& key, std::vector<Offer>&, std::vector<Candidate>&);
+  bool is_measured(const std::vector<Offer>&) const;
+  /// Those whose time the cache does not know, unless they are being built already.
+  void build_ahead(const std::shared_ptr<const Region>&, const std::string& key, const std::vector<Offer>&);
+  Result<Tensors> reference_results(const Region&, const Tensors& inputs) const;
   std::shared_ptr<Device> device_;
   std::span<const Tactic* const> tactics_;
   Target target_;
   TuneOptions options_;
   TimingCache& cache_;
   std::map<std::string, Decision> done_;  // by Region::key()
+  std::set<std::string> ahead_keys_;      // of regions whose kernels are being built
+  BuildAhead ahead_;                      // last: its threads end first
 };
 
 /// The largest difference from the reference that a measured kernel may have, of the output's largest
@@ -89,9 +102,5 @@ class Tuner {
 inline constexpr double kTolerance = 1e-3;      // Winograd is the least exact kernel in f32
 inline constexpr double kBf16Tolerance = 3e-2;  // eight bits of mantissa, many products
 inline constexpr double kF16Tolerance = 1e-2;  // the reference rounds after every op, kernels only at the end
-/// Median microseconds of one kernel on made-up inputs of the region's sizes: warm-up, red zones around every
-/// buffer (an error when one is touched), and with `expected` given a comparison before the time counts.
-Result<double> measure(Device&, const Region&, const BuiltKernel&, int threads, const Tensors* inputs,
-                       const Tensors* expected, double tolerance = kTolerance);
 
 }  // namespace rekindle

@@ -1,5 +1,5 @@
 # Tests: tests/<module>/*_test.cc is the executable <module>_test (label fast), tests/<module>/slow/*_test.cc is
-# <module>_slow_test (label slow), *_test.py in either are Python tests of the built program; fuzz targets too.
+# <module>_slow_test (label slow), tests/<module>/gpu/*_test.cc is <module>_gpu_test (label gpu), *_test.py in either are Python tests of the built program; fuzz targets too.
 # SPDX-License-Identifier: Apache-2.0
 # The Python of the venv, which has what the tests import; without it the system's. Looked up each time: a tree
 # configured before the venv was made must find it the next time.
@@ -21,6 +21,9 @@ function(rk_test)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} "--gtest_output=xml:${results}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT $<IF:$<STREQUAL:${arg_LABEL},fast>,120,900>)
+  if(arg_LABEL STREQUAL "gpu")  # all of a program is skipped, or nothing
+    set_tests_properties(${arg_NAME} PROPERTIES SKIP_REGULAR_EXPRESSION "there is no GPU to test on")
+  endif()
   if(arg_LABEL STREQUAL "fast")
     add_dependencies(fast_tests ${arg_NAME})
   endif()
@@ -89,6 +92,8 @@ function(rk_add_tests root)
     set(label fast)
     if(folder MATCHES "/slow$")
       set(label slow)
+    elseif(folder MATCHES "/gpu$")
+      set(label gpu)
     endif()
     rk_python_tests("${root}/${folder}" ${name} ${label})
     file(GLOB files CONFIGURE_DEPENDS "${root}/${folder}/*_test.cc")

@@ -1,0 +1,1 @@
+"""Benchmarks on a GPU. SPDX-License-Identifier: Apache-2.0"""

@@ -29,7 +29,7 @@ struct Arguments {
   double duration = 3, warmup = 0.2;
   int64_t iterations = 10;
   int streams = 1, threads = 0;
-  bool profile_steps = false;
+  bool profile_steps = false, in_order = false;
 };
 
 /// One context and what it measured.
@@ -174,7 +174,7 @@ Result<int> bench(Arguments a) {
   RK_TRY(const auto inputs, read_inputs(engine->bindings(), profile_of(engine->plan()), a.inputs));
   std::vector<Worker> workers(size_t(a.streams));
   for (Worker& worker : workers) {
-    RK_TRY(worker.context, engine->create_context({.threads = threads}));
+    RK_TRY(worker.context, engine->create_context({.threads = threads, .overlap = !a.in_order}));
     for (const auto& [name, tensor] : inputs) RK_CHECK(worker.context->bind(name, tensor));
     worker.milliseconds.reserve(1 << 16);
   }
@@ -228,6 +228,7 @@ void add_bench(CLI::App& app, Command& chosen) {
   command->add_flag_callback(
       "--no-fusion", [a] { a->build.disabled.emplace_back("fuse"); },
       "for models: a kernel for each op, to see what fusion gains");
+  command->add_flag("--in-order", a->in_order, "on a GPU: no two steps at the same time");
   command->add_flag("--steps", a->profile_steps, "time each kernel too, in runs of their own");
   command->add_option("--json", a->json, "write the numbers; - is stdout");
   command->add_flag("-q,--quiet", a->build.quiet, "no progress");

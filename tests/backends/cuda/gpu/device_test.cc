@@ -111,7 +111,7 @@ TEST_F(Kernels, RunInOrderOnAStream) {
   constexpr int64_t kCount = 1000;
   const auto stream = *gpu->create_stream();
   const auto a = *gpu->allocate(kCount * 4), b = *gpu->allocate(kCount * 4);
-  std::vector<float> values(size_t(kCount), 1.0F);
+  auto values = std::vector<float>(size_t(kCount), 1.0F);
   ASSERT_TRUE(gpu->copy_in(*stream, a.get(), values.data(), kCount * 4).ok());
   const auto step = launch(kCount, 1);
   const void* from = a.get();
@@ -143,7 +143,7 @@ TEST_F(Kernels, ARecordingDoesTheSame) {
   add(*second, 1, 2, {1});
   ASSERT_TRUE(recording->finish().ok());
   const auto result = [&](size_t input) {
-    std::vector<float> values(size_t(kCount), float(input));
+    auto values = std::vector<float>(size_t(kCount), float(input));
     EXPECT_TRUE(gpu->copy_in(*stream, memory[0].get(), values.data(), kCount * 4).ok());
     const Status replayed = recording->replay(*stream);
     EXPECT_TRUE(replayed.ok()) << replayed.message();
@@ -214,7 +214,7 @@ TEST_F(Kernels, EightThreadsUseTheDeviceAtATime) {
       const void* from = in.get();
       void* to = out.get();
       for (int round = 0; round < 50; ++round) {
-        std::vector<float> values(size_t(kCount), float(round));
+        auto values = std::vector<float>(size_t(kCount), float(round));
         bool ok = gpu->copy_in(*stream, in.get(), values.data(), kCount * 4).ok() &&
                   step->run(*stream, &from, &to, nullptr).ok() &&
                   gpu->copy_out(*stream, values.data(), out.get(), kCount * 4).ok() &&

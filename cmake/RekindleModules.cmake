@@ -159,21 +159,20 @@ function(rk_isa_sources module)
   endwhile()
 endfunction()
 
-# rk_embed(MODULE FOLDER folder FUNCTION name HEADER file): puts the files of src/<folder>/ into the module, as the function
-# name(file) -> text that the header declares.
+# rk_embed(MODULE FILES glob FUNCTION name HEADER file [LIST name]): puts files into the module, as the function
+# name(file) -> text that the header declares, and one that lists their names.
 function(rk_embed module)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER;FUNCTION;HEADER" "")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILES;FUNCTION;HEADER;LIST" "")
   rk_target_name(${module} name)
   if(NOT TARGET rk_${name}_objects)
     return()
   endif()
-  set(folder "${PROJECT_SOURCE_DIR}/src/${arg_FOLDER}")
-  file(GLOB files CONFIGURE_DEPENDS "${folder}/*.cuh")
+  file(GLOB files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${arg_FILES}")
   set(made "${PROJECT_BINARY_DIR}/embedded/${name}.cc")
   string(REPLACE ";" "," list "${files}")
   add_custom_command(OUTPUT "${made}"
     COMMAND "${CMAKE_COMMAND}" -DFILES=${list} -DOUTPUT=${made} -DFUNCTION=${arg_FUNCTION} -DHEADER=${arg_HEADER}
-      -P "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+      -DLIST=${arg_LIST} -P "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     DEPENDS ${files} "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
   target_sources(rk_${name}_objects PRIVATE "${made}")
 endfunction()

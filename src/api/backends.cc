@@ -7,6 +7,7 @@
 #include "backends/cuda/device.h"
 #include "backends/cuda/tactics/code_cache.h"
 #include "backends/cuda/tactics/table.h"
+#include "tensor/gpu.h"
 
 namespace rekindle {
 
@@ -55,6 +56,8 @@ Result<Target> resolve_target(const std::string& name) {
   if (gpus.empty()) return Status::error(Code::device, "this machine has no GPU for target \"" + name + "\"");
   target.sm = gpus[0].sm;
   target.units = gpus[0].multiprocessors;
+  target.gpu = describe_gpu({gpus[0].name, gpus[0].sm, gpus[0].multiprocessors, gpus[0].l2_bytes,
+                             gpus[0].clock_ghz, gpus[0].memory_gb_per_s});
   return target;
 }
 

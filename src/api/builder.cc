@@ -289,7 +289,8 @@ Result<BuiltEngine> build(const Prepare& prepare, const BuildOptions& options) {
     // What was measured is kept, however this ends.
     if (!options.timing_cache.empty() && cache.changed()) RK_CHECK(cache.save(options.timing_cache));
     if (!compiled.ok()) return compiled.status().note("while building for target " + target);
-    RK_CHECK(merged.add(*std::move(compiled), target, built.report));
+    const std::string name = compiled->variant.target.name;  // of a file that describes a GPU: the GPU's
+    RK_CHECK(merged.add(*std::move(compiled), name, built.report));
   }
   kernel_cache.reset();
   if (options.progress) options.progress("serialize", 0, 0);

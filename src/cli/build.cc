@@ -49,6 +49,15 @@ Result<BuildOptions> options_of(const Arguments& a) {
   return options;
 }
 
+/// Where a time is from: " (predicted, bound by memory)".
+std::string remark_on(const Candidate& c) {
+  const std::string bound = c.bound.empty() ? "" : ", bound by " + c.bound;
+  if (c.is_predicted) return " (predicted" + bound + ")";
+  char text[80] = "";
+  if (c.predicted > 0) std::snprintf(text, sizeof text, " (predicted %.1f%s)", c.predicted, bound.c_str());
+  return text;
+}
+
 void print_explanation(const CompileReport& report) {
   for (const RegionReport& region : report.regions) {
     std::printf("%s\n", printable(region.label).c_str());
@@ -58,8 +67,7 @@ void print_explanation(const CompileReport& report) {
       if (!c.refusal.empty())
         std::printf("    %-40s refused: %s\n", name.c_str(), c.refusal.c_str());
       else if (c.microseconds > 0)
-        std::printf("    %-40s %10.1f us%s\n", name.c_str(), c.microseconds,
-                    c.is_predicted ? " (predicted)" : "");
+        std::printf("    %-40s %10.1f us%s\n", name.c_str(), c.microseconds, remark_on(c).c_str());
       else
         std::printf("    %-40s taken by order, not measured\n", name.c_str());
     }

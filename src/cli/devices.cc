@@ -13,6 +13,7 @@
 #include "backends/cuda/device.h"
 #include "base/parallel.h"
 #include "cli/command.h"
+#include "tensor/gpu.h"
 
 namespace rekindle::cli {
 
@@ -61,6 +62,24 @@ void add_gpus(Json& json, bool prints) {
   }
 }
 
+/// What engines can be built for without having it.
+void add_known_gpus(Json& json, bool prints) {
+  if (prints) std::printf("GPUs that engines can be built for here (docs/targets.md)\n");
+  for (const auto& gpu : known_gpus()) {
+    const double teraflops = 2 * gpu->per_us(GpuMath::f32) / 1e6;
+    json["known_gpus"].push_back({{"target", "cuda:" + gpu->name},
+                                  {"title", gpu->title},
+                                  {"sm", gpu->sm},
+                                  {"multiprocessors", gpu->multiprocessors},
+                                  {"fp32_tflops_sustained", teraflops},
+                                  {"memory_gb_per_s", gpu->memory}});
+    if (prints)
+      std::printf("  %-18s %-28s sm_%d, %3d multiprocessors, %5.1f TFLOP/s in FP32, %4.0f GB/s\n",
+                  ("cuda:" + gpu->name).c_str(), gpu->title.c_str(), gpu->sm, gpu->multiprocessors, teraflops,
+                  gpu->memory);
+  }
+}
+
 Result<int> list_devices(const std::string& json_path) {
   Json json;
   json["version"] = kVersion;
@@ -91,6 +110,7 @@ Result<int> list_devices(const std::string& json_path) {
   }
   json["devices"].push_back(std::move(cpu));
   add_gpus(json, json_path != "-");
+  add_known_gpus(json, json_path != "-");
   if (!json_path.empty()) RK_CHECK(write_json(std::move(json), json_path));
   return kOk;
 }

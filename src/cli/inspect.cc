@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 
+#include "base/json.h"
 #include "base/printable.h"
 #include "cli/command.h"
 #include "cli/drawing.h"
 #include "cli/load.h"
 #include "cli/memory.h"
+#include "cli/step_reports.h"
 #include "onnx/import.h"
 
 namespace rekindle::cli {
@@ -43,9 +45,9 @@ Json types_json(const Plan& plan, const std::vector<uint32_t>& views) {
   return list;
 }
 
-Json steps_json(const Plan& plan);
+Json steps_json(const Plan& plan, StepReports& reports);
 
-Json step_json(const Plan& plan, const Step& step) {
+Json step_json(const Plan& plan, const Step& step, StepReports& reports) {
   Json json;
   const bool is_kernel = step.kind == StepKind::kernel;
   json["kind"] = std::string(enum_name(step.kind));
@@ -59,13 +61,14 @@ Json step_json(const Plan& plan, const Step& step) {
   json["measured_us"] = step.measured_us;
   json["inputs"] = types_json(plan, step.inputs);
   json["outputs"] = types_json(plan, step.outputs);
-  for (const uint32_t s : step.subplans) json["subplans"].push_back(steps_json(plan.subplans[s]));
+  reports.of(step).add_to(json, microseconds_of(step));
+  for (const uint32_t s : step.subplans) json["subplans"].push_back(steps_json(plan.subplans[s], reports));
   return json;
 }
 
-Json steps_json(const Plan& plan) {
+Json steps_json(const Plan& plan, StepReports& reports) {
   Json list = Json::array();
-  for (const Step& step : plan.steps) list.push_back(step_json(plan, step));
+  for (const Step& step : plan.steps) list.push_back(step_json(plan, step, reports));
   return list;
 }
 
@@ -84,7 +87,7 @@ Json bindings_json(std::span<const Binding> bindings, bool inputs) {
   return list;
 }
 
-Json variant_json(const Plan& plan, size_t weight_bytes) {
+Json variant_json(const Plan& plan, size_t weight_bytes, const std::string& tuning) {
   const ArenaSizes arena = arena_sizes(plan);
   Json json;
   json["target"] = plan.target;
@@ -92,7 +95,12 @@ Json variant_json(const Plan& plan, size_t weight_bytes) {
   json["devices"] = plan.devices;
   json["inputs"] = bindings_json(plan.bindings, true);
   json["outputs"] = bindings_json(plan.bindings, false);
-  json["steps"] = steps_json(plan);
+  StepReports reports(tuning, plan.target);
+  json["steps"] = steps_json(plan, reports);
+  if (reports.totals().microseconds > 0) {
+    json["total_us"] = reports.totals().microseconds;
+    json["roofline_us"] = reports.totals().roofline;
+  }
   json["arena_bytes"] = arena.bytes;
   json["arena_lower_bound_bytes"] = arena.lower_bound;
   json["arena_is_static"] = has_static_arena(plan);
@@ -115,17 +123,17 @@ Json engine_json(const EngineFile& file) {
   std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(file.content_hash));
   json["content_hash"] = hash;
   for (const Variant& v : file.variants)
-    json["variants"].push_back(variant_json(v.plan, file.weights.size()));
+    json["variants"].push_back(variant_json(v.plan, file.weights.size(), file.tuning));
   return json;
 }
 
-void print_steps(const Plan& plan, int indent) {
+void print_steps(const Plan& plan, int indent, StepReports& reports) {
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& s = plan.steps[i];
     const bool is_kernel = s.kind == StepKind::kernel;
     const std::string kernel = is_kernel ? plan.kernels[s.kernel].name : std::string(enum_name(s.kind));
     const std::string tactic = is_kernel ? plan.kernels[s.kernel].tactic : "";
-    const double us = s.measured_us > 0 ? s.measured_us : s.predicted_us;
+    const double us = microseconds_of(s);
     char time[32] = "-";
     if (us > 0) std::snprintf(time, sizeof time, "%s%.1f", s.measured_us > 0 ? "" : "~", us);
     std::string types;
@@ -133,12 +141,14 @@ void print_steps(const Plan& plan, int indent) {
       if (v < plan.views.size()) types += (types.empty() ? "" : ", ") + plan.views[v].type.to_string();
     std::printf("%*s%4zu  %-18s %-22s %10s  %-28s %s\n", indent, "", i, printable(kernel).c_str(),
                 printable(tactic).c_str(), time, printable(types).c_str(), printable(s.label).c_str());
+    const std::string work = reports.of(s).sentence(us);
+    if (!work.empty()) std::printf("%*s        %s\n", indent, "", printable(work).c_str());
     if (!s.origin.empty()) std::printf("%*s        from %s\n", indent, "", printable(s.origin).c_str());
-    for (const uint32_t sub : s.subplans) print_steps(plan.subplans[sub], indent + 4);
+    for (const uint32_t sub : s.subplans) print_steps(plan.subplans[sub], indent + 4, reports);
   }
 }
 
-void print_variant(const Variant& variant) {
+void print_variant(const Variant& variant, const std::string& tuning) {
   const Plan& plan = variant.plan;
   std::printf("\nvariant %s (needs %s)\n", printable(plan.target).c_str(),
               std::string(enum_name(plan.isa)).c_str());
@@ -154,7 +164,12 @@ void print_variant(const Variant& variant) {
   std::printf("  memory arena %s (no layout below %s)%s\n", human_bytes(arena.bytes).c_str(),
               human_bytes(arena.lower_bound).c_str(), has_static_arena(plan) ? "" : ", at the usual sizes");
   std::printf("  %4s  %-18s %-22s %10s  %-28s %s\n", "step", "kernel", "tactic", "us", "makes", "what");
-  print_steps(plan, 2);
+  StepReports reports(tuning, plan.target);
+  print_steps(plan, 2, reports);
+  const StepReports::Totals totals = reports.totals();
+  if (totals.microseconds > 0)
+    std::printf("  in all %.1f us; at the rates this GPU holds at least %.1f us, %.0f %% of that time\n",
+                totals.microseconds, totals.roofline, 100 * totals.roofline / totals.microseconds);
 }
 
 Result<int> inspect_engine(const Arguments& a) {
@@ -170,7 +185,7 @@ Result<int> inspect_engine(const Arguments& a) {
               file.variants.size() == 1 ? "" : "s", human_bytes(int64_t(file.weights.size())).c_str(),
               human_bytes(int64_t(file.code.size())).c_str(),
               file.ir.empty() ? "" : ", the graph it was made of");
-  for (const Variant& variant : file.variants) print_variant(variant);
+  for (const Variant& variant : file.variants) print_variant(variant, file.tuning);
   return kOk;
 }
 

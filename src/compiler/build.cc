@@ -47,6 +47,12 @@ std::string tuning_json(const std::vector<RegionReport>& regions) {
     entry["origin"] = region.origin;
     entry["tactic"] = region.choice.tactic;
     entry["config"] = region.choice.config;
+    const Roofline& roofline = region.choice.roofline;
+    entry["flop"] = roofline.flop;
+    entry["bytes"] = roofline.bytes;
+    if (roofline.microseconds > 0) entry["roofline_us"] = roofline.microseconds;
+    const std::vector<Candidate>& all = region.choice.candidates;
+    if (!all.empty() && !all.front().bound.empty()) entry["bound"] = all.front().bound;
     Json rivals = Json::array();
     for (const Candidate& c : region.choice.candidates) {
       Json rival;
@@ -56,6 +62,8 @@ std::string tuning_json(const std::vector<RegionReport>& regions) {
         rival[c.is_predicted ? "predicted_us" : "measured_us"] = c.microseconds;
       else
         rival["refusal"] = c.refusal;
+      if (c.predicted > 0) rival["predicted_us"] = c.predicted;
+      if (!c.bound.empty()) rival["bound"] = c.bound;
       rivals.push_back(std::move(rival));
     }
     entry["candidates"] = std::move(rivals);

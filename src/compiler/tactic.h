@@ -47,6 +47,12 @@ struct BuiltKernel {
   bool strided_output = false;  // so may output 0: a part of a concatenation
 };
 
+/// What a model expects of a kernel.
+struct Prediction {
+  double microseconds = 0;      // 0: there is no model
+  std::string_view bound = "";  // by what: arithmetic, memory, cache, latency or launch; a literal
+};
+
 class Tactic {
  public:
   virtual ~Tactic() = default;
@@ -63,9 +69,13 @@ class Tactic {
   /// What a measured time is multiplied with before it is compared: what a tactic costs beside its own run,
   /// as code that is made when an engine is loaded.
   virtual double handicap() const { return 1; }
-  /// Microseconds on the target by a model; 0 when the tactic has none (table order then decides at effort
-  /// 0).
-  virtual double predict(const Region&, const Config&, const Target&) const { return 0; }
+  /// By a model of the target; without one the order of the table decides where nothing is measured. `built`,
+  /// which may be null, is the kernel with what the assembler said of it: then the prediction is better, or
+  /// it is refused, as for spills.
+  virtual Result<Prediction> predict(const Region&, const Config&, const Target&,
+                                     const BuiltKernel* /*built*/) const {
+    return Prediction();
+  }
 };
 
 /// The reason a tactic does not apply: "K=30 is not a multiple of 8".

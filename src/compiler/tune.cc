@@ -3,6 +3,7 @@
 #include "compiler/tune.h"
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 #include "base/hash.h"
@@ -59,8 +60,18 @@ bool is_disabled(std::string_view tactic, const std::vector<std::string>& disabl
 struct Tuner::Offer {
   const Tactic* tactic;
   Config config;
-  double microseconds = 0;
+  Prediction prediction;
+  double microseconds = 0;  // measured, else predicted
   bool is_predicted = true;
+  Candidate candidate(std::string refusal = "") const {
+    return {std::string(tactic->name()),
+            to_string(config),
+            refusal.empty() ? microseconds : 0,
+            is_predicted,
+            std::move(refusal),
+            prediction.microseconds,
+            std::string(prediction.bound)};
+  }
 };
 
 Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tactics, Target target,
@@ -72,6 +83,36 @@ Tuner::Tuner(std::shared_ptr<Device> device, std::span<const Tactic* const> tact
       cache_(cache),
       ahead_(options_.build_threads, target_) {}
 Tuner::~Tuner() = default;
+
+namespace {
+
+/// Every point of a space that a model ranks; of others those that the effort asks for.
+template <class Offer>
+void add_offers(const Tactic& tactic, const Region& region, const Space& space, const Target& target,
+                int effort, std::vector<Offer>& offers, std::vector<Candidate>& candidates) {
+  constexpr int kAll = 2;
+  std::vector<Config> configs = space.configs(effort);
+  const auto first = configs.empty() ? Result<Prediction>(Prediction())
+                                     : tactic.predict(region, configs.front(), target, nullptr);
+  if (!first.ok() || first->microseconds > 0) configs = space.configs(kAll);
+  for (Config& config : configs) {
+    const auto predicted = tactic.predict(region, config, target, nullptr);
+    if (predicted.ok())
+      offers.push_back({&tactic, std::move(config), *predicted, predicted->microseconds, true});
+    else
+      candidates.push_back(
+          {std::string(tactic.name()), to_string(config), 0, false, predicted.status().message()});
+  }
+}
+
+/// How many candidates an effort is worth: compiled and measured, or, without a device, compiled.
+size_t worth_trying(int effort, bool has_device) {
+  constexpr std::array<size_t, 4> kMeasured{1, 6, 12, 24}, kCompiled{1, 4, 8, 16};
+  if (effort >= int(kMeasured.size())) return SIZE_MAX;
+  return (has_device ? kMeasured : kCompiled)[size_t(std::max(effort, 0))];
+}
+
+}  // namespace
 
 std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candidate>& candidates) const {
   std::vector<Offer> offers;
@@ -90,10 +131,7 @@ std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candi
       candidates.push_back({std::string(tactic->name()), "", 0, false, space.status().message()});
       continue;
     }
-    for (Config& config : space->configs(options_.effort)) {
-      const double predicted = tactic->predict(region, config, target_);
-      offers.push_back({tactic, std::move(config), predicted, true});
-    }
+    add_offers(*tactic, region, *space, target_, options_.effort, offers, candidates);
     if (tactic->is_last_resort() && offers.size() > 1)
       offers.pop_back();  // never measured against real kernels
     if (options_.effort == 0 && !offers.empty() && offers.front().microseconds == 0) break;
@@ -114,6 +152,48 @@ static double storage_tolerance(const Region& region) {
   for (ValueId v : region.body.inputs)
     if (region.body[v].type.dtype == DType::f16) return kF16Tolerance;
   return 0;
+}
+
+void Tuner::prune(std::vector<Offer>& offers, std::vector<Candidate>& skipped) const {
+  if (std::none_of(offers.begin(), offers.end(), [](const Offer& o) { return o.microseconds > 0; })) return;
+  std::stable_sort(offers.begin(), offers.end(),
+                   [](const Offer& a, const Offer& b) { return a.microseconds < b.microseconds; });
+  const size_t most = worth_trying(options_.effort, device_ != nullptr);
+  std::vector<Offer> kept;
+  std::vector<const Tactic*> seen;
+  for (Offer& offer : offers) {
+    // Models compare the configurations of one tactic better than different tactics.
+    const bool is_first = std::find(seen.begin(), seen.end(), offer.tactic) == seen.end();
+    if (is_first) seen.push_back(offer.tactic);
+    if (kept.size() < most || offer.microseconds == 0 || (is_first && options_.effort > 0))
+      kept.push_back(std::move(offer));
+    else
+      skipped.push_back(offer.candidate());
+  }
+  offers = std::move(kept);
+}
+
+void Tuner::predict_built(const Region& region, std::vector<Offer>& offers,
+                          std::vector<Candidate>& refused) const {
+  std::vector<Offer> valid;
+  const Offer best = offers.front();
+  for (Offer& offer : offers) {
+    if (offer.microseconds > 0) {
+      const auto built = offer.tactic->build(region, offer.config, target_);
+      const auto predicted = built.ok() ? offer.tactic->predict(region, offer.config, target_, &*built)
+                                        : Result<Prediction>(built.status());
+      if (!predicted.ok()) {
+        refused.push_back(offer.candidate(predicted.status().message()));
+        continue;
+      }
+      offer.prediction = *predicted;
+      offer.microseconds = predicted->microseconds;
+    }
+    valid.push_back(std::move(offer));
+  }
+  // One that spills is better than none.
+  if (valid.empty()) valid.push_back(best);
+  offers = std::move(valid);
 }
 
 Status Tuner::measure_offers(const Region& region, const std::string& key, std::vector<Offer>& offers,
@@ -141,8 +221,7 @@ Status Tuner::measure_offers(const Region& region, const std::string& key, std::
       const auto time = built.ok() ? bench->measure(*built, expected ? &*expected : nullptr, tolerance, best)
                                    : Result<double>(built.status());
       if (!time.ok()) {
-        candidates.push_back(
-            {std::string(offer.tactic->name()), to_string(offer.config), 0, false, time.status().message()});
+        candidates.push_back(offer.candidate(time.status().message()));
         continue;
       }
       offer.microseconds = *time;
@@ -168,7 +247,7 @@ void Tuner::build_ahead(const std::shared_ptr<const Region>& region, const std::
                         const std::vector<Offer>& offers) {
   if (ahead_.is_idle() || !ahead_keys_.insert(key).second) return;
   for (const Offer& offer : offers)
-    if (!cache_.find(cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads)))
+    if (!device_ || !cache_.find(cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads)))
       ahead_.add(region, *offer.tactic, offer.config);
 }
 
@@ -178,8 +257,9 @@ void Tuner::build_ahead(Region region) {
   const std::string key = shared->key();
   if (done_.contains(key) || ahead_keys_.contains(key)) return;
   std::vector<Candidate> refused;
-  const std::vector<Offer> offers = collect(*shared, refused);
-  if (is_measured(offers)) return build_ahead(shared, key, offers);
+  std::vector<Offer> offers = collect(*shared, refused);
+  prune(offers, refused);
+  if (is_measured(offers) || (!device_ && options_.effort > 0)) return build_ahead(shared, key, offers);
   const auto decided = decide(*shared, false);
   if (!decided.ok()) return;  // choose() will say so
   ahead_keys_.insert(key);
@@ -193,6 +273,12 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
     return &known->second;
   Decision decision;
   std::vector<Offer> offers = collect(region, decision.candidates);
+  std::vector<Candidate> skipped;
+  prune(offers, skipped);
+  if (!device_ && options_.effort > 0 && !offers.empty()) {
+    if (!ahead_.is_idle()) build_ahead(std::make_shared<const Region>(region), key, offers);
+    predict_built(region, offers, skipped);
+  }
   if (is_measured(offers) || (device_ && measures)) {
     if (!ahead_.is_idle()) build_ahead(std::make_shared<const Region>(region), key, offers);
     RK_CHECK(measure_offers(region, key, offers, decision.candidates));
@@ -208,8 +294,8 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
            b.microseconds > 0;
   });
   std::vector<Candidate> tried;
-  for (const Offer& o : offers)
-    tried.push_back({std::string(o.tactic->name()), to_string(o.config), o.microseconds, o.is_predicted, ""});
+  for (const Offer& o : offers) tried.push_back(o.candidate());
+  tried.insert(tried.end(), skipped.begin(), skipped.end());
   decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
   decision.tactic = offers.front().tactic;
   decision.config = offers.front().config;
@@ -218,7 +304,9 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
 
 Result<double> Tuner::microseconds(const Region& region) {
   RK_TRY(const Decision* decision, decide(region, true));
-  return decision->candidates.front().microseconds;
+  const double time = decision->candidates.front().microseconds;
+  if (time == 0) return Status::error(Code::unsupported, "the time of " + region.label() + " is not known");
+  return time;
 }
 
 Result<Choice> Tuner::choose(const Region& region) {
@@ -232,6 +320,7 @@ Result<Choice> Tuner::choose(const Region& region) {
   choice.candidates = decision.candidates;
   choice.microseconds = decision.candidates.front().microseconds;
   choice.is_predicted = decision.candidates.front().is_predicted;
+  choice.roofline = roofline_of(region, target_);
   if (!device_) return choice;  // built for a device that is not here
   RK_TRY(auto loaded,
          device_->load(choice.kernel.image,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/build_ahead.h"
+#include "compiler/roofline.h"
 #include "compiler/tactic.h"
 #include "device/device.h"
 
@@ -19,7 +20,9 @@ struct Candidate {
   std::string tactic, config;
   double microseconds = 0;  // measured, or predicted when `is_predicted`; 0 when refused
   bool is_predicted = false;
-  std::string refusal;  // why not, when it was not
+  std::string refusal;     // why not, when it was not
+  double predicted = 0;    // what a model expected, also where it was measured; 0: there is no model
+  std::string bound = {};  // by what, as the model sees it: Prediction::bound
 };
 struct Choice {
   BuiltKernel kernel;
@@ -29,6 +32,7 @@ struct Choice {
   bool makes_outputs = false;         // only running the kernel tells the shapes of its outputs
   bool on_host = false;               // of a build for another device: that has no kernel, the host runs it
   std::vector<Candidate> candidates;  // in the order they were tried, the winner first
+  Roofline roofline = {};
 };
 
 /// JSON lines: {"region": key hash, "device": …, "threads": …, "tactic": …, "version": …, "config": …, "us":
@@ -82,6 +86,10 @@ class Tuner {
   };
   Result<const Decision*> decide(const Region&, bool measures);
   std::vector<Offer> collect(const Region&, std::vector<Candidate>& candidates) const;
+  /// Leaves those that models expect most of, all where no model speaks; what is left out goes to `skipped`.
+  void prune(std::vector<Offer>& offers, std::vector<Candidate>& skipped) const;
+  /// Without a device: the predictions once more, with what the assembler says of each.
+  void predict_built(const Region&, std::vector<Offer>&, std::vector<Candidate>& refused) const;
   Status measure_offers(const Region&, const std::string& key, std::vector<Offer>&, std::vector<Candidate>&);
   bool is_measured(const std::vector<Offer>&) const;
   /// Those whose time the cache does not know, unless they are being built already.

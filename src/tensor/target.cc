@@ -12,7 +12,9 @@
 #include <cpuid.h>
 #endif
 
+#include "base/file.h"
 #include "base/parallel.h"
+#include "tensor/gpu.h"
 
 namespace rekindle {
 
@@ -28,17 +30,6 @@ int64_t size_of(const std::string& text) {
   if (end == text.c_str() || number <= 0 || number > (1LL << 40)) return 0;
   return number * (*end == 'K' ? 1024 : *end == 'M' ? 1024 * 1024 : 1);
 }
-
-/// GPUs by the names users give; the first of an architecture stands for all of it.
-struct GpuModel {
-  std::string_view name;
-  int sm, multiprocessors;
-};
-constexpr GpuModel kGpuModels[] = {
-    {"p4", 61, 20},        {"p40", 61, 30},   {"gtx1080ti", 61, 28}, {"v100", 70, 80},  {"xavier_nx", 72, 6},
-    {"xavier_agx", 72, 8}, {"t4", 75, 40},    {"rtx2080ti", 75, 68}, {"a100", 80, 108}, {"a10", 86, 72},
-    {"l4", 89, 58},        {"h100", 90, 132}, {"h200", 90, 132},
-};
 
 std::string first_line(const std::string& path) {
   std::ifstream file(path);
@@ -64,26 +55,44 @@ std::string known_targets() {
   std::string text = "cpu";
   for (const std::string_view name : kIsaNames) text += ", cpu:" + std::string(name);
   text += ", cuda (the GPU of this machine)";
-  for (const GpuModel& gpu : kGpuModels) text += ", cuda:" + std::string(gpu.name);
-  return text + ", cuda:sm_61 to cuda:sm_90, each also as cuda:sm_61:ptx";
+  for (const auto& gpu : known_gpus()) text += ", cuda:" + gpu->name;
+  return text + ", cuda:sm_61 to cuda:sm_90, cuda:FILE.json, each also with :ptx at its end";
 }
 
-/// "" (this machine's GPU: sm stays 0 until it is asked), "p4", "sm_75", "sm_75:ptx".
+Result<std::shared_ptr<const GpuDescription>> read_gpu(const std::string& path) {
+  constexpr size_t kMostBytes = 1 << 16;
+  RK_TRY(const std::string text, read_file(path, kMostBytes));
+  auto gpu = parse_gpu(text);
+  if (!gpu.ok()) return Status(gpu.status()).note("while reading " + path);
+  return std::make_shared<const GpuDescription>(*std::move(gpu));
+}
+
+/// "" (this machine's GPU: sm stays 0 until it is asked), "p4", "sm_75", "my_gpu.json", each perhaps with
+/// ":ptx".
 Result<Target> cuda_target(const std::string& name, std::string_view detail) {
   Target target;
   target.name = name;
   target.device = "cuda";
   target.fast_memory = 48 * 1024;
-  if (detail.ends_with(":ptx")) detail.remove_suffix(4);  // the kind of code; the name keeps it
+  constexpr std::string_view kPtx = ":ptx";  // the kind of code; the name keeps it
+  const bool is_ptx = detail.ends_with(kPtx);
+  if (is_ptx) detail.remove_suffix(kPtx.size());
   if (detail.empty()) return target;
-  for (const GpuModel& gpu : kGpuModels) {
-    if (detail != gpu.name && detail != "sm_" + std::to_string(gpu.sm)) continue;
-    target.sm = gpu.sm;
-    target.units = gpu.multiprocessors;
-    return target;
+  if (detail.ends_with(".json")) {
+    RK_TRY(target.gpu, read_gpu(std::string(detail)));
+    // Engines hold the name and no paths.
+    target.name = "cuda:" + target.gpu->name + std::string(is_ptx ? kPtx : "");
+  } else {
+    target.gpu = find_gpu(detail);
+    for (const auto& gpu : known_gpus())
+      if (!target.gpu && detail == "sm_" + std::to_string(gpu->sm)) target.gpu = gpu_of_architecture(gpu->sm);
   }
-  return Status::error(Code::invalid_argument, "target \"" + name.substr(0, 80) +
-                                                   "\" is unknown, expected one of " + known_targets());
+  if (!target.gpu)
+    return Status::error(Code::invalid_argument, "target \"" + name.substr(0, 80) +
+                                                     "\" is unknown, expected one of " + known_targets());
+  target.sm = target.gpu->sm;
+  target.units = target.gpu->multiprocessors;
+  return target;
 }
 
 /// The kernels of a GPU, run on the CPU: "emulator:sm_61", "emulator:p4".

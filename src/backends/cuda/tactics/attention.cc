@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
 #include "backends/cuda/tactics/table.h"
@@ -74,6 +75,33 @@ class AttentionTactic final : public Tactic {
     RK_TRY(KernelWriter writer, write(region, made, config[0].second, config[1].second));
     return writer.finish("attention_simt", {128}, {ceil_div(made.queries, Dim(config[0].second)), made.items},
                          target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_CHECK(check_spills(built, target));
+    RK_TRY(AttentionRegion made, as_attention(region));
+    const int64_t tile_q = axis_of(config, "queries", 16), tile_k = axis_of(config, "keys", 64);
+    const double mine = double(tile_q) / 4, key_lanes = double(tile_k) / 32;
+    const double value_lanes = std::ceil(double(made.value_depth) / 32), depth = double(made.depth);
+    const double queries = size_at(region, made.queries), keys = size_at(region, made.keys);
+    const double items = size_at(region, made.items), tiles = std::ceil(keys / double(tile_k));
+    // Of a thread, for one tile of keys: scores, softmax, sums, and its part of the tiles' copies.
+    const double products = depth * mine * key_lanes + double(tile_k) * mine * value_lanes;
+    const double shared = depth * (key_lanes + mine) + double(tile_k) * (value_lanes + mine);
+    const double copies = double(tile_k) * (depth + double(made.value_depth)) / 128;
+    FlatWork work;
+    work.threads = std::ceil(queries / double(tile_q)) * items * 128;
+    work.instructions =
+        200 + tiles * (products + shared + 6 * copies + mine * (40 + 12 * key_lanes)) + mine * 40;
+    work.shared_vectors = tiles * (shared + copies) + double(tile_q) * depth / 128;
+    work.memory_bytes = bytes_touched(region);
+    work.cache_bytes = work.threads / 128 * tiles * double(tile_k) * (depth + double(made.value_depth)) * 4;
+    work.steps = 1 + tiles;
+    work.barriers = 2 * tiles;
+    BlockResources block{128, 40 + mine * (value_lanes + key_lanes + 2), 0, 0};
+    block.shared_bytes = (tile_q * made.depth + tile_k * (made.depth + 1) + tile_k * made.value_depth) * 4;
+    return predict_flat(*target.gpu, work, resources_of(block, built));
   }
 
  private:

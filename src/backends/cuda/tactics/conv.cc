@@ -30,6 +30,20 @@ class Conv final : public Tactic {
         {ceil_div(Dim(conv.out_channels), Dim(tile.n)), ceil_div(rows_of(conv.shape), Dim(tile.m))}, target,
         tile.min_blocks);
   }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    RK_TRY(ConvRegion conv, as_conv(region));
+    const WindowShape& s = conv.shape;
+    SimtWork work;
+    work.rows = size_at(region, rows_of(s));
+    work.columns = double(conv.out_channels);
+    work.depth = double(s.kernel_h * s.kernel_w * s.channels);
+    work.scalar_loads = s.channels % 4 != 0;
+    work.load_instructions = work.scalar_loads ? 60 : s.kernel_h * s.kernel_w > 1 ? 28 : 16;
+    work.a_bytes = size_at(region, s.batch) * double(s.in_h * s.in_w * s.channels) * 4;
+    work.tail_bytes = tail_bytes(region, *conv.parts.anchor);
+    return predict_tile(work, config, target, built);
+  }
 
  private:
   static Result<KernelWriter> write(const Region& region, const ConvRegion& conv, const SimtTile& tile) {

@@ -38,6 +38,26 @@ class Depthwise final : public Tactic {
     const Dim work = s.batch * Dim(s.out_h * ((s.out_w + strip - 1) / strip) * ((s.channels + 3) / 4));
     return writer.finish("depthwise", {uint32_t(threads)}, {ceil_div(work, Dim(threads))}, target);
   }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_CHECK(check_spills(built, target));
+    RK_TRY(ConvRegion conv, as_conv(region));
+    const WindowShape& s = conv.shape;
+    const int64_t strip = axis_of(config, "strip", 1);
+    const double columns = double((strip - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1);
+    const double taps = double(s.kernel_h * s.kernel_w);
+    FlatWork work;
+    work.threads =
+        size_at(region, s.batch) * double(s.out_h * ((s.out_w + strip - 1) / strip) * ((s.channels + 3) / 4));
+    work.instructions = 60 + double(s.kernel_h) * (8 * columns + 2 * double(s.kernel_w) + 6) +
+                        4 * taps * double(strip) + 12 * double(strip);
+    work.memory_bytes = bytes_touched(region);
+    work.cache_bytes = work.threads * (double(s.kernel_h) * columns + double(strip)) * 16;
+    work.steps = 3;
+    const BlockResources block{axis_of(config, "threads", 128), 40 + 8 * double(strip), 0, 0};
+    return predict_flat(*target.gpu, work, resources_of(block, built));
+  }
 
  private:
   static Result<KernelWriter> write(const Region& region, const ConvRegion& conv, int64_t strip) {

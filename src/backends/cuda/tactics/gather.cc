@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "math/gather.h"
 
+#include <algorithm>
+
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
@@ -23,6 +26,19 @@ class GatherTactic final : public Tactic {
     const int64_t threads = config[0].second;
     RK_TRY(FlatKernel written, write(region, threads));
     return written.finish("gather", region, threads, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_TRY(const FlatKernel written, write(region, 256));
+    FlatWork work;
+    const double written_bytes = bytes_of_output(region);
+    work.threads = size_at(region, region.output_type(0).count()) / double(written.width);
+    work.instructions = 60;
+    work.memory_bytes = std::min(bytes_touched(region), 3 * written_bytes);
+    work.cache_bytes = 2 * written_bytes;
+    work.steps = 2;
+    return predict_flat(*target.gpu, work, resources_of({axis_of(config, "threads", 256), 24, 0, 0}, built));
   }
 
  private:

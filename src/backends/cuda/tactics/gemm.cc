@@ -74,6 +74,19 @@ class Gemm final : public Tactic {
                          {ceil_div(gemm.columns, Dim(tile.n)), ceil_div(gemm.rows, Dim(tile.m)), gemm.batch},
                          target, tile.min_blocks);
   }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    RK_TRY(GemmRegion gemm, as_gemm(region));
+    SimtWork work;
+    work.rows = size_at(region, gemm.rows);
+    work.columns = size_at(region, gemm.columns);
+    work.depth = size_at(region, gemm.depth);
+    work.items = size_at(region, gemm.batch);
+    work.scalar_loads = !gemm.depth.divisible_by(4);
+    work.load_instructions = work.scalar_loads ? 24 : 8;
+    work.tail_bytes = tail_bytes(region, *gemm.parts.anchor);
+    return predict_tile(work, config, target, built);
+  }
 
  private:
   static Result<KernelWriter> write(const Region& region, const GemmRegion& gemm, const SimtTile& tile) {

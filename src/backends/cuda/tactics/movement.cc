@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
@@ -134,6 +135,24 @@ class MovementTactic final : public Tactic {
     const int64_t threads = config[0].second;
     RK_TRY(FlatKernel written, write(region, made, threads));
     return written.finish("movement", region, threads, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_TRY(Movement made, as_movement(region));
+    RK_TRY(const FlatKernel written, write(region, made, 256));
+    const std::vector<Walk> walks = merged(made.walks);
+    // An element at a time from places apart reads a whole sector for each.
+    const bool scattered = !walks.back().stride.is(1) && !walks.back().stride.is(0);
+    const double element = double(bits_of(region.output_type(0).dtype)) / 8;
+    FlatWork work;
+    const double written_bytes = bytes_of_output(region);
+    work.threads = size_at(region, region.output_type(0).count()) / double(written.width);
+    work.instructions = 20 + 24 * double(walks.size());
+    work.memory_bytes = std::min(bytes_touched(region), 2 * written_bytes);
+    work.cache_bytes = written_bytes * (1 + (scattered ? 32 / element / 4 : 1));
+    work.steps = 1;
+    return predict_flat(*target.gpu, work, resources_of({axis_of(config, "threads", 256), 24, 0, 0}, built));
   }
 
  private:

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/index_split.h"
@@ -57,6 +58,21 @@ class Pointwise final : public Tactic {
     const int64_t threads = config[1].second;
     RK_TRY(FlatKernel written, write(region, made, config[0].second, threads));
     return written.finish("pointwise", region, threads, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_TRY(PointwiseRegion made, as_pointwise(region));
+    RK_TRY(const FlatKernel written, write(region, made, axis_of(config, "vector", 1), 256));
+    const double width = written.width;
+    FlatWork work;
+    work.threads = size_at(region, region.output_type(0).count()) / width;
+    // Index arithmetic once, a formula of about eight instructions for each node and element.
+    work.instructions = 24 + 6 * double(made.inputs.size()) + 8 * width * double(made.nodes.size());
+    work.memory_bytes = work.cache_bytes = bytes_touched(region);
+    work.steps = 1;
+    return predict_flat(*target.gpu, work,
+                        resources_of({axis_of(config, "threads", 256), 24 + 4 * width, 0, 0}, built));
   }
 
  private:

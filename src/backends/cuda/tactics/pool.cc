@@ -3,6 +3,7 @@
 #include "math/pool.h"
 
 #include "backends/cuda/tactics/conv_shape.h"
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/table.h"
 
@@ -64,6 +65,21 @@ class Pool final : public Tactic {
     const Dim work = s.batch * Dim(s.out_h * s.out_w * ((s.channels + 3) / 4));
     const int64_t threads = config[0].second;
     return writer.finish("pool", {uint32_t(threads)}, {ceil_div(work, Dim(threads))}, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_CHECK(check_spills(built, target));
+    RK_TRY(PoolRegion pool, as_pool(region));
+    const WindowShape& s = pool.shape;
+    const double taps = double(s.kernel_h * s.kernel_w);
+    FlatWork work;
+    work.threads = size_at(region, s.batch) * double(s.out_h * s.out_w * ((s.channels + 3) / 4));
+    work.instructions = 60 + 14 * taps;
+    work.memory_bytes = bytes_touched(region);
+    work.cache_bytes = work.threads * (taps + 1) * 16;
+    work.steps = 2 + taps / 8;  // the compiler keeps about eight loads on their way
+    return predict_flat(*target.gpu, work, resources_of({axis_of(config, "threads", 128), 40, 0, 0}, built));
   }
 
  private:

@@ -3,7 +3,9 @@
 #include "math/reduce.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/source.h"
 #include "backends/cuda/tactics/table.h"
@@ -89,6 +91,22 @@ class ReduceTactic final : public Tactic {
     RK_TRY(KernelWriter writer, write(region, made, threads));
     if (made.inner.is(1)) return writer.finish("reduce", {uint32_t(threads)}, {made.outer}, target);
     return writer.finish("reduce", {32, 8}, {ceil_div(made.outer * made.inner, Dim(32))}, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_TRY(ReduceRegion made, as_reduce(region));
+    const double outer = size_at(region, made.outer), inner = size_at(region, made.inner);
+    const int64_t threads = axis_of(config, "threads", 256);
+    const double folders = made.inner.is(1) ? double(threads) : 8;  // threads that share one result
+    const double each = std::ceil(size_at(region, made.reduced) / folders);
+    FlatWork work;
+    work.threads = std::ceil(outer * inner * folders / double(threads)) * double(threads);
+    work.instructions = 60 + 14 * each;
+    work.memory_bytes = work.cache_bytes = bytes_touched(region);
+    work.steps = 1 + each / 4;
+    work.barriers = 3;
+    return predict_flat(*target.gpu, work, resources_of({threads, 32, 1056, 0}, built));
   }
 
  private:

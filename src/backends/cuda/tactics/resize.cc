@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/flat_kernel.h"
 #include "backends/cuda/tactics/formula.h"
 #include "backends/cuda/tactics/single_node.h"
@@ -48,6 +49,23 @@ class ResizeTactic final : public Tactic {
     const int64_t threads = config[0].second;
     RK_TRY(FlatKernel written, write(region, threads));
     return written.finish("resize", region, threads, target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_TRY(const FlatKernel written, write(region, 256));
+    const auto* op = region.body[region.body.first()].op.as<ops::Resize>();
+    const double of_axis = op->mode == ops::ResizeMode::nearest  ? 1
+                           : op->mode == ops::ResizeMode::linear ? 2
+                                                                 : 4;
+    const double taps = of_axis * of_axis;
+    FlatWork work;
+    work.threads = size_at(region, region.output_type(0).count()) / double(written.width);
+    work.instructions = 80 + taps * (10 + 3 * double(written.width));
+    work.memory_bytes = bytes_touched(region);
+    work.cache_bytes = bytes_of_output(region) * (1 + taps);
+    work.steps = 2;
+    return predict_flat(*target.gpu, work, resources_of({axis_of(config, "threads", 256), 40, 0, 0}, built));
   }
 
  private:

@@ -1,6 +1,9 @@
 // cuda.rows: softmax, log_softmax, layer_norm and rms_norm along the last axes, with elementwise head and
 // tail.
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/source.h"
 #include "backends/cuda/tactics/table.h"
@@ -84,6 +87,21 @@ class Rows final : public Tactic {
     RK_TRY(KernelWriter writer, write(region, made, threads));
     return writer.finish("rows", {uint32_t(threads), uint32_t(rows)}, {ceil_div(made.rows, Dim(rows))},
                          target);
+  }
+  Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
+                             const BuiltKernel* built) const override {
+    if (!target.gpu) return Prediction();
+    RK_CHECK(check_spills(built, target));
+    RK_TRY(RowsRegion made, as_rows(region));
+    const int64_t threads = axis_of(config, "threads", 256), rows = threads == 32 ? 4 : 1;
+    const double each = std::ceil(double(made.columns) / double(threads));
+    FlatWork work;
+    work.threads = std::ceil(size_at(region, made.rows) / double(rows)) * double(threads * rows);
+    work.instructions = 100 + 30 * each;
+    work.memory_bytes = work.cache_bytes = bytes_touched(region);
+    work.steps = 2 + 0.2 * each;
+    work.barriers = threads == 32 ? 1 : 6;
+    return predict_flat(*target.gpu, work, resources_of({threads * rows, 28 + 3 * each, 128, 0}, built));
   }
 
  private:

@@ -1,10 +1,8 @@
-// The list of tiles and a first order of them.
+// The list of tiles, and what each would take.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/tile.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <numeric>
 
 namespace rekindle::cuda {
@@ -19,34 +17,32 @@ constexpr std::array kTiles{
     SimtTile{32, 32, 8, 4, 4, 8},
 };
 
-/// Waves of blocks times the work of one, with what short tiles lose to loads: only the order matters.
-double cost(const SimtTile& tile, double rows, double columns, double units) {
-  const double blocks = std::ceil(rows / double(tile.m)) * std::ceil(columns / double(tile.n));
-  const double resident = units * tile.min_blocks;
-  const double waves = std::ceil(blocks / resident);
-  const double work = double(tile.m * tile.n) * tile.min_blocks;
-  const double loads = 1.0 + 24.0 * (1.0 / double(tile.m) + 1.0 / double(tile.n));
-  // A last wave that leaves multiprocessors idle still runs faster than a full one.
-  const double fill = std::min(1.0, blocks / (waves * resident));
-  return waves * work * loads * (0.35 + 0.65 * std::max(fill, 0.2));
-}
-
 }  // namespace
 
 const SimtTile& simt_tile(int64_t number) { return kTiles[size_t(number)]; }
 
-Space simt_space(const Dim& rows, const Dim& columns, const Bindings& sizes, const Target& target) {
-  int64_t m = 1, n = 1;
-  rows.try_eval(sizes, m);
-  columns.try_eval(sizes, n);
-  std::vector<int64_t> order(kTiles.size());
-  std::iota(order.begin(), order.end(), 0);
-  const double units = std::max(target.units, 1);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return cost(kTiles[size_t(a)], double(m), double(n), units) <
-           cost(kTiles[size_t(b)], double(m), double(n), units);
-  });
-  return Space().axis("tile", order);
+Space simt_space(const Dim&, const Dim&, const Bindings&, const Target&) {
+  std::vector<int64_t> all(kTiles.size());
+  std::iota(all.begin(), all.end(), 0);
+  return Space().axis("tile", all);
+}
+
+Result<Prediction> predict_tile(SimtWork work, const Config& config, const Target& target,
+                                const BuiltKernel* built) {
+  if (!target.gpu) return Prediction();
+  RK_CHECK(check_spills(built, target));
+  const SimtTile& tile = simt_tile(axis_of(config, "tile", 0));
+  work.m = tile.m;
+  work.n = tile.n;
+  work.k = tile.k;
+  work.thread_m = tile.thread_m;
+  work.thread_n = tile.thread_n;
+  work.splits = double(axis_of(config, "splits", 1));
+  BlockResources block;
+  block.threads = tile.threads();
+  block.registers = estimated_simt_registers(work, tile.min_blocks);
+  block.shared_bytes = 2 * tile.k * (tile.m + 4 + tile.n) * 4;
+  return predict_simt(*target.gpu, work, resources_of(block, built));
 }
 
 void write_simt(KernelWriter& writer, const SimtTile& tile) {

@@ -1,6 +1,7 @@
 // The tiles of the FP32 product on plain cores: how a block's work is cut, and which cuts fit a problem.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/writer.h"
 
 namespace rekindle::cuda {
@@ -14,6 +15,9 @@ struct SimtTile {
 /// The space: one axis, the number of a tile, best guess for the problem first.
 Space simt_space(const Dim& rows, const Dim& columns, const Bindings& sizes, const Target& target);
 const SimtTile& simt_tile(int64_t number);
+/// `work` with the tile and splits of a config filled in, predicted; 0 when the target has no description.
+Result<Prediction> predict_tile(SimtWork work, const Config& config, const Target& target,
+                                const BuiltKernel* built);
 /// Defines RK_BM and the others, and includes the kernel.
 void write_simt(KernelWriter& writer, const SimtTile& tile);
 

@@ -10,7 +10,6 @@
 #include <random>
 #include <thread>
 
-#include "api/builder.h"
 #include "backends/cuda/code.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/tactics/table.h"
@@ -113,16 +112,21 @@ Result<Json> sweep(const Shape& shape, const Tactic& tactic, const Target& targe
 
 Status run(const std::string& path, double seconds) {
   const auto start = std::chrono::steady_clock::now();
-  RK_TRY(const Target target, resolve_target("cuda"));
-  RK_TRY(const Backend backend, backend_for(target));
   RK_TRY(const std::vector<GpuProperties> gpus, list_gpus());
+  if (gpus.empty()) return Status::error(Code::device, "there is no GPU to measure");
+  RK_TRY(Target target, parse_target("cuda"));
+  target.sm = gpus[0].sm;
+  target.units = gpus[0].multiprocessors;
+  target.gpu = describe_gpu({gpus[0].name, gpus[0].sm, gpus[0].multiprocessors, gpus[0].l2_bytes,
+                             gpus[0].clock_ghz, gpus[0].memory_gb_per_s});
+  RK_TRY(const std::shared_ptr<Device> device, open_cuda(0));
   Json json;
   json["schema"] = 1;
   json["device"] = gpus[0].name;
   json["target"] = target.gpu->name;
   for (const Shape& shape : kShapes) {
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds) break;
-    RK_TRY(Json one, sweep(shape, cuda::gemm_tactic(), target, *backend.device));
+    RK_TRY(Json one, sweep(shape, cuda::gemm_tactic(), target, *device));
     json["shapes"].push_back(std::move(one));
     std::fflush(stdout);
     RK_CHECK(write_file_atomically(path, to_text(json, -1) + "\n"));

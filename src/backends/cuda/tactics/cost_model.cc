@@ -140,8 +140,9 @@ Result<Prediction> predict_simt(const GpuDescription& gpu, const SimtWork& w, co
   const auto wave = [&](double there) {
     const double body = std::max(std::max(1.0, there * warps / kSchedulers) * slots, there * warps * passes);
     const double bytes = double(w.m + w.n) * bk * w.element_bytes;
-    const double latency =
-        gpu.memory_latency * (w.scalar_loads ? 1.3 : 1.0) + kSectorQueue * there * bytes / kSectorBytes;
+    const double ahead = w.async_copies ? std::max(1.0, double(w.stages) - 1) : 1;
+    const double lines = kSectorQueue * there * bytes / kSectorBytes;
+    const double latency = (gpu.memory_latency * (w.scalar_loads ? 1.3 : 1.0) + lines) / ahead;
     waits = latency > body;
     return slices * (soft_max(body, latency) + kBarrier / there) + kRamp * (w.splits > 1 ? 2 : 1);
   };

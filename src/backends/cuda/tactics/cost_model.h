@@ -27,7 +27,7 @@ int64_t resident_blocks(const GpuDescription& gpu, const BlockResources& block);
 /// Refuses kernels that spill registers: where nothing is measured they are not worth a try.
 Status check_spills(const BuiltKernel* built, const Target& target);
 
-/// A tile of a matrix product that plain cores compute from shared memory, two buffers deep.
+/// A tile of a matrix product that plain cores compute from shared memory.
 struct SimtWork {
   double rows = 0, columns = 0, depth = 0, items = 1;  // of the product; items of a batch
   int64_t m = 0, n = 0, k = 0, thread_m = 0, thread_n = 0;
@@ -37,6 +37,8 @@ struct SimtWork {
   double element_bytes = 4;      // of the operands in memory
   double a_bytes = 0;            // what A takes in memory: less than rows * depth for a convolution
   double tail_bytes = 0;         // what the epilogue reads, and writes beside the result
+  int64_t stages = 2;            // slices in shared memory
+  bool async_copies = false;     // into it past the registers: then all but one of them are on their way
 };
 Result<Prediction> predict_simt(const GpuDescription& gpu, const SimtWork& work, const BlockResources& block);
 /// Registers of such a tile before it is compiled.

@@ -2,8 +2,9 @@
 // accumulate in FP32 whatever the type of their tensors, so the pass decides what is rounded, not how.
 //
 // FP16 begins at contractions, norms, softmax and pools, and at lookups in constant tables; elementwise ops
-// and index maps are FP16 where what they read is, and index maps also where all that read them are. Weights
-// are rounded to nearest, casts stand where the types meet, the graph's inputs and outputs keep theirs.
+// and index maps are FP16 where what they read is, and index maps also where all that read them are;
+// elementwise ops that nothing reads in FP16 stay FP32. Weights are rounded to nearest, casts stand where the
+// types meet, the graph's inputs and outputs keep theirs.
 //
 // What stays FP32: ops whose results leave the range of FP16 for inputs inside it (exp, pow, div, sums …),
 // ops that no kernel takes in FP16, and readers of constants that FP16 does not hold: above 65504, and for
@@ -184,6 +185,12 @@ class Lowering {
       const auto& users = graph_.users(v);
       const bool all = std::all_of(users.begin(), users.end(), [&](NodeId u) { return narrow_.contains(u); });
       if (all && !users.empty() && !graph_.is_output(v)) narrow_.insert(*n);
+    }
+    for (auto n = order.rbegin(); n != order.rend(); ++n) {
+      if (rules_.at(*n) != Rule::follows || graph_[*n].op.kind() != OpKind::elementwise) continue;
+      const auto& users = graph_.users(graph_[*n].outputs[0]);
+      if (std::none_of(users.begin(), users.end(), [&](NodeId u) { return narrow_.contains(u); }))
+        narrow_.erase(*n);
     }
   }
 

@@ -1,11 +1,11 @@
-// C[M, N] = A[M, K] B[K, N] on the tensor cores, for sm_75 and later: FP16 operands, FP32 sums. A may be the
-// patches of an NHWC picture, B has rows of K (a constant, packed at build) or of N; the result goes through
-// a generated epilogue.
+// C[M, N] = A[M, K] B[K, N] over FP16 with FP32 sums, on the tensor cores of sm_70 and later; on older GPUs
+// FP16 is storage and the plain cores multiply. A may be the patches of an NHWC picture, B has rows of K (a
+// constant, packed at build) or of N; the result goes through a generated epilogue.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A block computes RK_BM x RK_BN with RK_WARPS_M x RK_WARPS_N warps. Slices of RK_BK columns of A and rows of
 // B pass through RK_STAGES buffers of shared memory: from sm_80 on by asynchronous copies that run RK_STAGES
-// - 1 slices ahead, on sm_75 through registers, one slice ahead. What A cannot load in chunks of 8 neighbours
+// - 1 slices ahead, before through registers, one slice ahead. What A cannot load in chunks of 8 neighbours
 // goes through registers everywhere. While a step of 16 is multiplied, the fragments of the next are loaded.
 //
 // RK_SPLITS blocks share a tile where there are few: each has a part of K (sm_90, as a cluster).
@@ -117,6 +117,7 @@ struct RkRight {
   }
 };
 
+#if RK_SM >= 75
 /// What a warp multiplies in one step of 16.
 struct RkFragments {
   u32 a[kRkTilesM][4], b[kRkTilesN / 2][4];
@@ -152,12 +153,102 @@ RK_DEVICE void rk_multiply(float (&sums)[kRkTilesM][kRkTilesN][4], const RkFragm
     for (int j = 0; j < kRkTilesN; ++j)
       rk_mma(sums[i][j], from.a[i], from.b[j / 2][j % 2 * 2], from.b[j / 2][j % 2 * 2 + 1]);
 }
+#else
+/// One slice without the matrix loads of sm_75: each lane reads the halves it needs, 8 neighbours along K at
+/// a time.
+struct RkPlaces {
+  int warp_m, warp_n;
+  __device__ __forceinline__ RkPlaces(int m, int n) : warp_m(m), warp_n(n) {}
+
+  __device__ __forceinline__ static uint4 chunk_of(const char* tile, int row, int chunk) {
+    return *reinterpret_cast<const uint4*>(tile + rk_chunk_offset<kRkChunks>(row, chunk));
+  }
+#if RK_SM >= 70
+  __device__ __forceinline__ void multiply(const char* a, const char* b, int chunk,
+                                           float (&sums)[kRkTilesM][kRkTilesN][4]) const {
+    const int lane = threadIdx.x % 32, quad_n = lane / 8 % 2 * 4, upper = lane / 16 * 8;
+    uint4 left[kRkTilesM], right[kRkTilesN / 2];
+#pragma unroll
+    for (int i = 0; i < kRkTilesM; ++i) left[i] = chunk_of(a, warp_m + i * 16 + lane % 8 + upper, chunk);
+#pragma unroll
+    for (int j = 0; j < kRkTilesN / 2; ++j) {
+      if (RK_B_BY_COLUMNS) {
+        right[j] = chunk_of(b, warp_n + j * 16 + lane % 4 + quad_n + upper, chunk);
+      } else {
+        uint2 part[2];
+#pragma unroll
+        for (int h = 0; h < 2; ++h)
+          part[h] = *reinterpret_cast<const uint2*>(
+              b + rk_chunk_offset<RK_BN / 8>(chunk * 8 + h * 4 + lane % 4, (warp_n + j * 16 + upper) / 8) +
+              quad_n * 2);
+        right[j] = make_uint4(part[0].x, part[0].y, part[1].x, part[1].y);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kRkTilesM; ++i)
+#pragma unroll
+      for (int j = 0; j < kRkTilesN / 2; ++j) {
+        rk_mma4<RK_B_BY_COLUMNS>(sums[i][j * 2], sums[i][j * 2 + 1], left[i].x, left[i].y, right[j].x,
+                                 right[j].y);
+        rk_mma4<RK_B_BY_COLUMNS>(sums[i][j * 2], sums[i][j * 2 + 1], left[i].z, left[i].w, right[j].z,
+                                 right[j].w);
+      }
+  }
+#else
+  /// No tensor cores: the halves are widened and multiplied on the plain ones.
+  __device__ __forceinline__ void multiply(const char* a, const char* b, int chunk,
+                                           float (&sums)[kRkTilesM][kRkTilesN][4]) const {
+    const int lane = threadIdx.x % 32;
+    Vector<f16, 8> left[kRkTilesM][2], right[kRkTilesN][2];
+#pragma unroll
+    for (int i = 0; i < kRkTilesM; ++i)
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        *reinterpret_cast<uint4*>(&left[i][h]) = chunk_of(a, warp_m + i * 16 + rk_row_of_sum(h), chunk);
+#pragma unroll
+    for (int j = 0; j < kRkTilesN; ++j) {
+      const int n = warp_n + j * 8 + rk_column_of_sum();
+      if (RK_B_BY_COLUMNS) {
+#pragma unroll
+        for (int c = 0; c < 2; ++c) *reinterpret_cast<uint4*>(&right[j][c]) = chunk_of(b, n + c, chunk);
+      } else {
+#pragma unroll
+        for (int k = 0; k < 8; ++k) {
+          const Vector<f16, 2> both = rk_load<f16, 2>(
+              reinterpret_cast<const f16*>(b + rk_chunk_offset<RK_BN / 8>(chunk * 8 + k, n / 8) + n % 8 * 2));
+          right[j][0].at[k] = both.at[0];
+          right[j][1].at[k] = both.at[1];
+        }
+      }
+    }
+#pragma unroll
+    for (int k = 0; k < 8; ++k) {
+      float from_a[kRkTilesM][2];
+#pragma unroll
+      for (int i = 0; i < kRkTilesM; ++i)
+#pragma unroll
+        for (int h = 0; h < 2; ++h) from_a[i][h] = float(left[i][h].at[k]);
+#pragma unroll
+      for (int j = 0; j < kRkTilesN; ++j)
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+          const float from_b = float(right[j][c].at[k]);
+#pragma unroll
+          for (int i = 0; i < kRkTilesM; ++i)
+#pragma unroll
+            for (int h = 0; h < 2; ++h)
+              sums[i][j][h * 2 + c] = fmaf(from_a[i][h], from_b, sums[i][j][h * 2 + c]);
+        }
+    }
+  }
+#endif
+};
+#endif
 
 template <class Rows>
 RK_DEVICE void rk_sum_slices(RkLeft<Rows>& left, RkRight& right, const RkPlaces& places, char* memory,
                              int k_begin, int k_end, float (&sums)[kRkTilesM][kRkTilesN][4]) {
   constexpr int slice = kRkBytesA + kRkBytesB;
-  const u32 base = rk_shared_address(memory);
   const int slices = (k_end - k_begin + RK_BK - 1) / RK_BK;
   const auto fetch = [&](int number, int stage) {
     if (number < slices) {
@@ -186,6 +277,8 @@ RK_DEVICE void rk_sum_slices(RkLeft<Rows>& left, RkRight& right, const RkPlaces&
     put(s, s);
   }
   wait();
+#if RK_SM >= 75
+  const u32 base = rk_shared_address(memory);
   RkFragments fragments[2];
   places.load(base, 0, fragments[0]);
   int stage = 0, filled = RK_STAGES - 1;  // the buffer being multiplied, and the one being filled
@@ -203,6 +296,17 @@ RK_DEVICE void rk_sum_slices(RkLeft<Rows>& left, RkRight& right, const RkPlaces&
       rk_multiply(sums, fragments[step % 2]);
     }
   }
+#else
+  for (int number = 0; number < slices; ++number) {
+    const int stage = number % RK_STAGES, filled = (number + RK_STAGES - 1) % RK_STAGES;
+    fetch(number + RK_STAGES - 1, filled);
+    const char* const tile = memory + stage * slice;
+#pragma unroll
+    for (int chunk = 0; chunk < kRkChunks; ++chunk) places.multiply(tile, tile + kRkBytesA, chunk, sums);
+    put(number + RK_STAGES - 1, filled);
+    wait();
+  }
+#endif
 }
 
 /// Which tile a block computes: blocks that run at one time read few rows and columns, so that these stay in
@@ -231,7 +335,7 @@ RK_DEVICE void rk_store_sums(float (&sums)[kRkTilesM][kRkTilesN][4], float* memo
     for (int j = 0; j < kRkTilesN; ++j)
 #pragma unroll
       for (int h = 0; h < 2; ++h)
-        *reinterpret_cast<float2*>(memory + (lane / 4 + h * 8) * stride + j * 8 + lane % 4 * 2) =
+        *reinterpret_cast<float2*>(memory + rk_row_of_sum(h) * stride + j * 8 + rk_column_of_sum()) =
             make_float2(sums[i][j][h * 2], sums[i][j][h * 2 + 1]);
     __syncwarp();
 #pragma unroll

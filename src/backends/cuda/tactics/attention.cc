@@ -1,4 +1,5 @@
-// cuda.attention: attention in one kernel, in FP32 on the plain cores.
+// cuda.attention and cuda.attention_mma: attention in one kernel, in FP32 on the plain cores, or over FP16 on
+// the tensor cores of sm_75 and later.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
@@ -58,6 +59,64 @@ bool fits(const AttentionRegion& made, int64_t queries, int64_t keys) {
   return (queries * made.depth + keys * (made.depth + 1) + keys * made.value_depth) * 4 <= 48 * 1024;
 }
 
+/// Writes the mask's struct; returns the text of an object of it.
+Result<std::string> write_mask(KernelWriter& w, const Region& region, const AttentionRegion& made) {
+  if (made.mask == ValueId::none) return std::string("RkNoMask{}");
+  const TensorType& type = region.body[made.mask].type;
+  if (type.dtype != DType::f32 && type.dtype != DType::f16 && type.dtype != DType::boolean)
+    return refuse("the mask is " + std::string(to_string(type.dtype)) + ", needs f32, f16 or boolean");
+  Shape all = made.batch;
+  all.push_back(made.queries);
+  all.push_back(made.keys);
+  RK_TRY(IndexSplit split, IndexSplit::make(all, {type.shape}));
+  RK_TRY(std::string element, element_type(type.dtype));
+  RK_CHECK(w.input(region, made.mask, "mask"));
+  const std::string queries = w.dim(made.queries), keys = w.dim(made.keys);
+  const std::string declare = split.declare(w, "e", "i"), offset = split.offset(w, 0, "e", "i");
+  std::string members, initial;
+  for (const std::string& size : w.size_parameters()) {
+    members += "  int " + size + ";\n";
+    initial += ", " + size;
+  }
+  w.outside("struct Mask {\n  const " + element + "* __restrict__ mask;\n  int item;\n" + members +
+            "  __device__ __forceinline__ float add(float score, int row, int key) const {\n    const int "
+            "e = (item * " +
+            queries + " + row) * " + keys + " + key;\n" + declare +
+            (type.dtype == DType::boolean ? "    return mask[" + offset + "] ? score : -RK_INF;\n"
+                                          : "    return score + float(mask[" + offset + "]);\n") +
+            "  }\n};\n");
+  return "Mask{mask, item" + initial + "}";
+}
+
+/// Makes q, k and v point to the item of the block; returns the mask's object and the epilogue's statement.
+struct WrittenParts {
+  std::string mask, scale;
+};
+Result<WrittenParts> write_parts(KernelWriter& w, const Region& region, const AttentionRegion& made,
+                                 int width) {
+  RK_TRY(IndexSplit split, IndexSplit::make(made.batch, made.batches));
+  const std::string sq = w.dim(made.queries), sk = w.dim(made.keys);
+  w.body("  const int item = blockIdx.y;\n" + split.declare(w, "item", "z"));
+  const int64_t sizes[] = {made.depth, made.depth, made.value_depth};
+  for (size_t i = 0; i < 3; ++i)
+    w.body(std::string("  ") + "qkv"[i] + " += (i64)(" + split.offset(w, i, "item", "z") + ") * " +
+           (i == 0 ? sq : sk) + " * " + std::to_string(sizes[i]) + ";\n");
+  WrittenParts parts;
+  RK_TRY(parts.mask, write_mask(w, region, made));
+  RK_TRY(const std::string epilogue, write_epilogue(w, region, made.parts, Dim(made.value_depth), width));
+  w.body(epilogue);
+  parts.scale = Expr(made.op->scale != 0 ? made.op->scale : 1.0 / std::sqrt(double(made.depth))).text;
+  return parts;
+}
+
+void define_sizes(KernelWriter& w, const AttentionRegion& made, int64_t queries, int64_t keys) {
+  w.define("RK_QUERIES", queries);
+  w.define("RK_KEYS", keys);
+  w.define("RK_DEPTH", made.depth);
+  w.define("RK_VALUE_DEPTH", made.value_depth);
+  w.define("RK_CAUSAL", made.op->causal ? 1 : 0);
+}
+
 class AttentionTactic final : public Tactic {
  public:
   std::string_view name() const override { return "cuda.attention"; }
@@ -105,64 +164,90 @@ class AttentionTactic final : public Tactic {
   }
 
  private:
-  /// Writes the mask's struct; returns the text of an object of it.
-  static Result<std::string> write_mask(KernelWriter& w, const Region& region, const AttentionRegion& made) {
-    if (made.mask == ValueId::none) return std::string("RkNoMask{}");
-    const TensorType& type = region.body[made.mask].type;
-    if (type.dtype != DType::f32 && type.dtype != DType::f16 && type.dtype != DType::boolean)
-      return refuse("the mask is " + std::string(to_string(type.dtype)) + ", needs f32, f16 or boolean");
-    Shape all = made.batch;
-    all.push_back(made.queries);
-    all.push_back(made.keys);
-    RK_TRY(IndexSplit split, IndexSplit::make(all, {type.shape}));
-    RK_TRY(std::string element, element_type(type.dtype));
-    RK_CHECK(w.input(region, made.mask, "mask"));
-    const std::string queries = w.dim(made.queries), keys = w.dim(made.keys);
-    const std::string declare = split.declare(w, "e", "i"), offset = split.offset(w, 0, "e", "i");
-    std::string members, initial;
-    for (const std::string& size : w.size_parameters()) {
-      members += "  int " + size + ";\n";
-      initial += ", " + size;
-    }
-    w.outside("struct Mask {\n  const " + element + "* __restrict__ mask;\n  int item;\n" + members +
-              "  __device__ __forceinline__ float add(float score, int row, int key) const {\n    const int "
-              "e = (item * " +
-              queries + " + row) * " + keys + " + key;\n" + declare +
-              (type.dtype == DType::boolean ? "    return mask[" + offset + "] ? score : -RK_INF;\n"
-                                            : "    return score + float(mask[" + offset + "]);\n") +
-              "  }\n};\n");
-    return "Mask{mask, item" + initial + "}";
-  }
-
   static Result<KernelWriter> write(const Region& region, const AttentionRegion& made, int64_t queries,
                                     int64_t keys) {
     KernelWriter w;
-    const Node& node = *made.parts.anchor;
-    for (size_t i = 0; i < 3; ++i) RK_CHECK(w.input(region, node.inputs[i], std::string(1, "qkv"[i])));
-    w.define("RK_QUERIES", queries);
-    w.define("RK_KEYS", keys);
-    w.define("RK_DEPTH", made.depth);
-    w.define("RK_VALUE_DEPTH", made.value_depth);
-    w.define("RK_CAUSAL", made.op->causal ? 1 : 0);
-    w.include("attention.cuh");
-    RK_TRY(IndexSplit split, IndexSplit::make(made.batch, made.batches));
-    const std::string sq = w.dim(made.queries), sk = w.dim(made.keys);
-    const std::string past = w.dim(made.op->causal_offset);
-    w.body("  const int item = blockIdx.y;\n" + split.declare(w, "item", "z"));
-    const int64_t sizes[] = {made.depth, made.depth, made.value_depth};
     for (size_t i = 0; i < 3; ++i)
-      w.body(std::string("  ") + "qkv"[i] + " += (i64)(" + split.offset(w, i, "item", "z") + ") * " +
-             (i == 0 ? sq : sk) + " * " + std::to_string(sizes[i]) + ";\n");
-    RK_TRY(std::string mask, write_mask(w, region, made));
-    RK_TRY(std::string epilogue, write_epilogue(w, region, made.parts, Dim(made.value_depth), 1));
-    const double scale = made.op->scale != 0 ? made.op->scale : 1.0 / std::sqrt(double(made.depth));
-    w.body(epilogue + "  rk_attention(q, k, v, " + sq + ", " + sk + ", " + Expr(scale).text + ", " + past +
-           ", " + mask + ", item * " + sq + ", epilogue);\n");
+      RK_CHECK(w.input(region, made.parts.anchor->inputs[i], std::string(1, "qkv"[i])));
+    define_sizes(w, made, queries, keys);
+    w.include("attention.cuh");
+    RK_TRY(const WrittenParts parts, write_parts(w, region, made, 1));
+    const std::string sq = w.dim(made.queries);
+    w.body("  rk_attention(q, k, v, " + sq + ", " + w.dim(made.keys) + ", " + parts.scale + ", " +
+           w.dim(made.op->causal_offset) + ", " + parts.mask + ", item * " + sq + ", epilogue);\n");
+    return w;
+  }
+};
+
+/// Columns that rows of shared memory have for heads so deep.
+int64_t padded(int64_t depth) { return depth <= 32 ? 32 : depth <= 64 ? 64 : 128; }
+
+int64_t mma_bytes(const AttentionRegion& made, int64_t queries, int64_t keys, int64_t stages) {
+  const int64_t depth = padded(made.depth), value_depth = padded(made.value_depth);
+  return 2 * (queries * depth + stages * keys * (depth + value_depth));
+}
+
+class AttentionMma final : public Tactic {
+ public:
+  std::string_view name() const override { return "cuda.attention_mma"; }
+  Result<Space> offer(const Region& region, const Target& target) const override {
+    RK_TRY(AttentionRegion made, as_attention(region));
+    if (region.body[made.parts.anchor->inputs[0]].type.dtype != DType::f16)
+      return refuse("the type is f32, needs f16");
+    if (target.sm < 75)
+      return refuse("sm_" + std::to_string(target.sm) + " has no mma.m16n8k8, which needs sm_75");
+    RK_CHECK(write(region, made, target, 64, 64).status());
+    int64_t queries = 1, items = 1;
+    made.queries.try_eval(region.sizes, queries);
+    made.items.try_eval(region.sizes, items);
+    // Few queries: smaller blocks, so that every multiprocessor has one.
+    const bool is_small = items * ((queries + 63) / 64) < target.units;
+    Space space;
+    space.axis("queries", is_small ? std::vector<int64_t>{32, 64, 16} : std::vector<int64_t>{64, 128, 32});
+    space.axis("keys", {64, 32});
+    space.require("the tiles fit into shared memory", [made, target](const Config& c) {
+      return mma_bytes(made, c[0].second, c[1].second, stages(target)) <= (target.sm < 80 ? 64 : 96) * 1024;
+    });
+    return space;
+  }
+  Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
+    RK_TRY(AttentionRegion made, as_attention(region));
+    const int64_t queries = config[0].second;
+    RK_TRY(KernelWriter writer, write(region, made, target, queries, config[1].second));
+    return writer.finish("attention_mma", {uint32_t(queries * 2)},
+                         {ceil_div(made.queries, Dim(queries)), made.items}, target);
+  }
+
+ private:
+  static int64_t stages(const Target& target) { return target.sm >= 80 ? 2 : 1; }
+  static Result<KernelWriter> write(const Region& region, const AttentionRegion& made, const Target& target,
+                                    int64_t queries, int64_t keys) {
+    KernelWriter w;
+    for (size_t i = 0; i < 3; ++i)
+      RK_CHECK(w.input(region, made.parts.anchor->inputs[i], std::string(1, "qkv"[i])));
+    define_sizes(w, made, queries, keys);
+    w.define("RK_DEPTH_PADDED", padded(made.depth));
+    w.define("RK_VALUE_PADDED", padded(made.value_depth));
+    w.define("RK_STAGES", stages(target));
+    w.include("copy_async.cuh");
+    w.include("mma.cuh");
+    w.include("attention_mma.cuh");
+    w.shared_memory(mma_bytes(made, queries, keys, stages(target)));
+    RK_TRY(const WrittenParts parts, write_parts(w, region, made, 2));
+    const std::string sq = w.dim(made.queries), depth = std::to_string(made.depth);
+    w.body("  rk_attention_mma(q, k, v, " + depth + ", " + depth + ", " + std::to_string(made.value_depth) +
+           ", " + sq + ", " + w.dim(made.keys) + ", " + parts.scale + ", " + w.dim(made.op->causal_offset) +
+           ", " + parts.mask + ", item * " + sq + ", epilogue);\n");
     return w;
   }
 };
 
 }  // namespace
+
+const Tactic& attention_mma_tactic() {
+  static const AttentionMma tactic;
+  return tactic;
+}
 
 const Tactic& attention_tactic() {
   static const AttentionTactic tactic;

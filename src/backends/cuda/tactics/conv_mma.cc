@@ -1,5 +1,5 @@
-// cuda.conv_mma: convolutions over FP16 as products (implicit GEMM) on the tensor cores of sm_75 and later,
-// channels last.
+// cuda.conv_mma: convolutions over FP16 as products (implicit GEMM) on the tensor cores,
+// channels last; on sm_61 FP16 is storage and the plain cores multiply.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/conv_shape.h"
 #include "backends/cuda/tactics/epilogue.h"

@@ -1,4 +1,5 @@
-// cuda.gemm_mma: matrix products over FP16 with an elementwise tail, on the tensor cores of sm_75 and later.
+// cuda.gemm_mma: matrix products over FP16 with an elementwise tail, on the tensor cores; on sm_61
+// FP16 is storage and the plain cores multiply.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"

@@ -12,11 +12,13 @@ namespace rekindle::cuda {
 namespace {
 
 constexpr std::array kTiles{
-    MmaTile{128, 128, 32, 2, 4, 1}, MmaTile{128, 256, 32, 2, 4, 1}, MmaTile{256, 128, 32, 4, 2, 1},
-    MmaTile{128, 64, 64, 2, 2, 2},  MmaTile{64, 128, 64, 2, 2, 2},  MmaTile{64, 64, 64, 2, 2, 3},
-    MmaTile{64, 32, 64, 2, 2, 4},   MmaTile{32, 64, 64, 2, 2, 4},   MmaTile{32, 32, 64, 2, 2, 4},
-    MmaTile{16, 64, 64, 1, 4, 4},   MmaTile{128, 32, 64, 4, 1, 3},  MmaTile{32, 128, 64, 1, 4, 3},
-    MmaTile{128, 128, 64, 2, 4, 1}, MmaTile{128, 256, 64, 2, 4, 1},
+    MmaTile{128, 128, 32, 2, 4, 1, 60}, MmaTile{128, 256, 32, 2, 4, 1, 75},
+    MmaTile{256, 128, 32, 4, 2, 1, 75}, MmaTile{128, 64, 64, 2, 2, 2, 70},
+    MmaTile{64, 128, 64, 2, 2, 2, 70},  MmaTile{64, 64, 64, 2, 2, 3, 60},
+    MmaTile{64, 32, 64, 2, 2, 4, 60},   MmaTile{32, 64, 64, 2, 2, 4, 60},
+    MmaTile{32, 32, 64, 2, 2, 4, 60},   MmaTile{16, 64, 64, 1, 4, 4, 60},
+    MmaTile{128, 32, 64, 4, 1, 3, 60},  MmaTile{32, 128, 64, 1, 4, 3, 70},
+    MmaTile{128, 128, 64, 2, 4, 1, 70}, MmaTile{128, 256, 64, 2, 4, 1, 80},
 };
 constexpr size_t kMatricesOnly = 13;  // tiles from here on leave no registers to gather patches
 constexpr std::array<int64_t, 4> kSplits{1, 2, 4, 8};
@@ -25,11 +27,13 @@ constexpr std::array<int64_t, 4> kSplits{1, 2, 4, 8};
 int64_t most_shared(int sm) {
   if (sm >= 90) return 227 * 1024;
   if (sm == 86 || sm == 89) return 99 * 1024;
-  return sm >= 80 ? 163 * 1024 : 64 * 1024;
+  if (sm >= 80) return 163 * 1024;
+  if (sm >= 75) return 64 * 1024;
+  return sm >= 70 ? 96 * 1024 : 48 * 1024;
 }
 
 /// Products of one multiprocessor and clock.
-double rate_of(int sm) { return sm == 80 || sm >= 90 ? 1024 : 512; }
+double rate_of(int sm) { return sm == 80 || sm >= 90 ? 1024 : sm >= 70 ? 512 : 64; }
 
 /// Clocks by waves of blocks, slices of K and what a slice waits for: only the order matters.
 double cost(const MmaTile& tile, double rows, double columns, double items, double depth, double splits,
@@ -60,8 +64,6 @@ int64_t MmaTile::shared_bytes(int64_t stages, int64_t splits) const {
 const MmaTile& mma_tile(int64_t number) { return kTiles[size_t(number)]; }
 
 Result<Space> mma_space(const MmaProblem& problem, const Bindings& sizes, const Target& target) {
-  if (target.sm < 75)
-    return refuse("sm_" + std::to_string(target.sm) + " has no mma.m16n8k8, which needs sm_75");
   int64_t m = 1, n = 1, items = 1, k = 1;
   problem.rows.try_eval(sizes, m);
   problem.columns.try_eval(sizes, n);
@@ -74,6 +76,7 @@ Result<Space> mma_space(const MmaProblem& problem, const Bindings& sizes, const 
   std::vector<int64_t> tiles(problem.gathers ? kMatricesOnly : kTiles.size()), splits{1};
   if (may_split) splits.assign(kSplits.begin(), kSplits.end());
   std::iota(tiles.begin(), tiles.end(), 0);
+  std::erase_if(tiles, [&](int64_t tile) { return mma_tile(tile).least_sm > target.sm; });
   const auto best = [&](int64_t tile) {
     double least = costs(tile, 1);
     for (int64_t s : splits) least = std::min(least, costs(tile, s));

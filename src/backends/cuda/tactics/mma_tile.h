@@ -1,4 +1,5 @@
-// The tiles of products on the tensor cores: how a block's work is cut, and which cuts fit a problem.
+// The tiles of products over FP16, on tensor cores where there are any: how a block's work is cut, and which
+// cuts fit a problem.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "backends/cuda/tactics/writer.h"
@@ -8,6 +9,7 @@ namespace rekindle::cuda {
 struct MmaTile {
   int64_t m, n, k, warps_m, warps_n;
   int min_blocks;  // a multiprocessor, which caps the registers
+  int least_sm;    // older ones have too few registers for it
   int64_t threads() const { return warps_m * warps_n * 32; }
   /// Bytes of a block with so many buffers; the sums pass through the same memory at the end.
   int64_t shared_bytes(int64_t stages, int64_t splits) const;
@@ -21,8 +23,7 @@ struct MmaProblem {
 };
 
 const MmaTile& mma_tile(int64_t number);
-/// The space: {tile, stages, splits}, best guess for the problem first. Refuses GPUs without the
-/// instructions.
+/// The space: {tile, stages, splits}, best guess for the problem first.
 Result<Space> mma_space(const MmaProblem& problem, const Bindings& sizes, const Target& target);
 /// Defines RK_BM and the others, and includes the kernel. `config` is a point of the space.
 void write_mma(KernelWriter& writer, const Config& config, bool b_by_columns);

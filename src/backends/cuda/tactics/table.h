@@ -22,6 +22,7 @@ const Tactic& reduce_tactic();
 const Tactic& movement_tactic();
 const Tactic& gather_tactic();
 const Tactic& resize_tactic();
+const Tactic& attention_mma_tactic();
 const Tactic& attention_tactic();
 
 }  // namespace rekindle::cuda

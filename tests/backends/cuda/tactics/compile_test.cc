@@ -284,6 +284,14 @@ std::vector<Case> mma_cases() {
   };
 }
 
+Case attention_on_tensor_cores() {
+  return {"cuda.attention_mma", [] {
+            const TensorType head = f16({1, 12, 128, 64});
+            Maker m({head, head, head, f32({1, 1, 1, 128})});
+            return m.finish(m.anchor(ops::Attention{}, m.inputs));
+          }};
+}
+
 void expect_compiles(const Case& c, int sm, int effort) {
   const Tactic* tactic = find_tactic(c.tactic);
   ASSERT_NE(tactic, nullptr) << c.tactic;
@@ -316,12 +324,13 @@ TEST(Kernels, EveryConfigurationCompilesForTheOldest) {
 
 TEST(Kernels, ProductsOnTensorCores) {
   for (const Case& c : mma_cases())
-    for (const int sm : {75, 80, 86, 89, 90}) expect_compiles(c, sm, 0);
+    for (const int sm : kArchitectures) expect_compiles(c, sm, 0);
   const Case large = mma_cases()[4], deep = mma_cases()[0];
-  for (const int sm : {75, 80, 90}) {
+  for (const int sm : {61, 70, 75, 80, 90}) {
     expect_compiles(large, sm, 1);
     expect_compiles(deep, sm, 1);
   }
+  for (const int sm : {75, 80, 86, 90}) expect_compiles(attention_on_tensor_cores(), sm, 1);
 }
 
 TEST(Kernels, TheSameRegionMakesTheSameCode) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "math/cast.h"
+#include "math/reinterpret.h"
 
 namespace rekindle::onnx {
 
@@ -85,6 +86,12 @@ Status check_rounding(NodeReader& node, DType to) {
 }
 
 }  // namespace
+
+Result<Values> convert_bit_cast(NodeReader& node, Builder& build) {
+  const auto to = dtype_from_onnx(int(node.integer("to", 0)));
+  if (!to) return invalid("attribute 'to' names no element type, expected one of TensorProto.DataType");
+  return build.finish(ops::BitCast{.to = *to}, {node.input(0)});
+}
 
 Result<Values> convert_cast(NodeReader& node, Builder& build) {
   std::optional<DType> to;

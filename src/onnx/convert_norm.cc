@@ -4,7 +4,7 @@
 #include "math/movement.h"
 #include "math/norm.h"
 #include "math/reduce.h"
-#include "onnx/converter.h"
+#include "onnx/compose.h"
 
 namespace rekindle::onnx {
 namespace {
@@ -18,13 +18,16 @@ Status only_first_output(const NodeReader& node, const char* why) {
 }  // namespace
 
 Result<Values> convert_batch_norm(NodeReader& node, Builder& build) {
-  for (const char* hint : {"consumed_inputs", "momentum", "is_test"}) node.ignore(hint);
-  if (node.flag("training_mode", false))
-    return unsupported("training_mode is 1; only inference is supported");
-  RK_CHECK(only_first_output(node, "batch statistics exist only in training, which is not supported"));
+  for (const char* hint : {"consumed_inputs", "is_test"}) node.ignore(hint);
+  const float epsilon = node.real("epsilon", 1e-5f), momentum = node.real("momentum", 0.9f);
+  bool trains = node.flag("training_mode", false);
+  for (size_t i = 1; i < node.output_count(); ++i)
+    trains = trains || (node.opset() < 14 && node.has_output(i));
+  if (trains) return convert_training_batch_norm(node, build, epsilon, momentum);
+  RK_CHECK(only_first_output(node, "batch statistics exist only in training"));
   if (!node.flag("spatial", true))
     return unsupported("spatial is 0 (statistics for each element), expected 1");
-  return build.finish(ops::BatchNorm{.epsilon = node.real("epsilon", 1e-5f)}, node.inputs_up_to(5));
+  return build.finish(ops::BatchNorm{.epsilon = epsilon}, node.inputs_up_to(5));
 }
 
 Result<Values> convert_instance_norm(NodeReader& node, Builder& build) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "math/movement.h"
-#include "onnx/converter.h"
+#include "onnx/compose.h"
 #include "onnx/dims.h"
 #include "onnx/runtime_axes.h"
 
@@ -18,11 +18,8 @@ Result<Values> convert_identity(NodeReader& node, Builder&) {
 Result<Values> convert_dropout(NodeReader& node, Builder& build) {
   for (const char* hint : {"consumed_inputs", "is_test", "ratio", "seed"}) node.ignore(hint);
   const ValueId x = node.input(0);
-  if (node.has_input(2)) {
-    const Tensor* training = build.constant_of(node.input(2));
-    if (training == nullptr || training->count() != 1 || training->as_double(0) != 0)
-      return unsupported("training_mode is not a constant false; only inference is supported");
-  }
+  if (node.has_input(2) && build.condition_of(node.input(2)) != false)
+    return convert_training_dropout(node, build);
   if (!node.has_output(1)) return Values{x};
   const TensorType& type = build.type(x);
   Tensor kept = Tensor::scalar<bool>(true);

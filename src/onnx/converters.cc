@@ -16,7 +16,10 @@ constexpr Converter kConverters[] = {
 #define RK_ONNX(name, since, until, least, most, function) {"", name, since, until, least, most, function},
 #define RK_MICROSOFT(name, since, until, least, most, function) \
   {"com.microsoft", name, since, until, least, most, function},
+#define RK_DOMAIN(domain, name, since, until, least, most, function) \
+  {domain, name, since, until, least, most, function},
 #include "onnx/converters.def"
+#undef RK_DOMAIN
 #undef RK_ONNX
 #undef RK_MICROSOFT
 };

@@ -288,17 +288,20 @@ Result<GraphRef> Importer::failing_body(Scope& scope, const GraphRef& other, con
   return GraphRef(std::move(body));
 }
 
-Result<Values> Importer::inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph) {
+Result<Values> Importer::inline_graph(Scope& scope, NodeReader& node, const GraphProto& graph,
+                                      const Values& inputs) {
   if (depth_ >= kDeepest)
     return invalid("functions and branches are more than " + std::to_string(kDeepest) + " deep");
-  if (!graph.inputs.empty())
-    return invalid("a branch has " + std::to_string(graph.inputs.size()) + " inputs, expected none");
+  if (graph.inputs.size() != inputs.size())
+    return invalid("a graph has " + std::to_string(graph.inputs.size()) + " inputs, expected " +
+                   std::to_string(inputs.size()));
   Scope inner{.build = scope.build,
               .opsets = scope.opsets,
               .bindings = scope.bindings,
               .parent = &scope,
               .path = scope.path,
               .where = node.where()};
+  for (size_t i = 0; i < inputs.size(); ++i) inner.names[graph.inputs[i].name] = Name{.value = inputs[i]};
   declare_initializers(inner, graph);
   std::vector<std::string_view> outputs;
   for (const ValueInfoProto& output : graph.outputs) outputs.push_back(output.name);

@@ -60,7 +60,11 @@ class Importer {
   /// becomes an error when it is taken. That is how PyTorch exports squeeze(axis).
   Status settle_ranks(Scope& scope, NodeReader& node, Bodies& bodies);
   /// The nodes of a branch that is known to be taken, in place.
-  Result<Values> inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph);
+  Result<Values> inline_branch(Scope& scope, NodeReader& node, const GraphProto& graph) {
+    return inline_graph(scope, node, graph, {});
+  }
+  /// The nodes of a graph attribute in place, its inputs being these values.
+  Result<Values> inline_graph(Scope& scope, NodeReader& node, const GraphProto& graph, const Values& inputs);
 
   static std::string label(const NodeProto& node, size_t index, int64_t opset);
 

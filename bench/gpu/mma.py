@@ -184,6 +184,17 @@ def both(text):
     return loose(spread(text))
 
 
+def serpentine(text):
+    order = "for (int j = 0; j < kRkTilesN; ++j)\n      rk_mma(sums[i][j], from.a[i], from.b[j / 2][j % 2 * 2], from.b[j / 2][j % 2 * 2 + 1]);"
+    assert order in text
+    return text.replace(order, "for (int jj = 0; jj < kRkTilesN; ++jj) { const int j = i % 2 ? kRkTilesN - 1 - jj : jj;\n"
+                        "rk_mma(sums[i][j], from.a[i], from.b[j / 2][j % 2 * 2], from.b[j / 2][j % 2 * 2 + 1]); }")
+
+
+def all_three(text):
+    return both(serpentine(text))
+
+
 def group4(text):
     return text.replace("#define RK_GROUP 8", "#define RK_GROUP 4")
 
@@ -212,13 +223,16 @@ def main():
                 for sm in (61, 70, 75):
                     add(p, sm, "ptx", tile, 2, 1)
                 add(p, 80, "ptx", tile, 3, 1)
+    elif mode == "gemm":
         large = Problem(4096, 4096, rows=4096)
-        for tile, stages in ((1, 4), (2, 4), (13, 4), (13, 3), (14, 3), (14, 4), (14, 5), (15, 3), (15, 4), (1, 5), (1, 6)):
-            add(large, 90, "cubin", tile, stages, 1)
-        for tile, stages in ((13, 4), (14, 4), (1, 5)):
-            for change in (loose, spread, both, group4, group16):
+        for tile, stages in ((1, 4), (2, 4), (13, 4), (14, 3), (14, 4), (15, 4), (1, 6)):
+            for change in (None, serpentine):
+                add(large, 90, "cubin", tile, stages, 1, change)
+        for tile, stages in ((13, 4), (14, 4), (1, 6)):
+            for change in (loose, spread, both, all_three, group4, group16):
                 add(large, 90, "cubin", tile, stages, 1, change)
         add(large, 75, "ptx", 1, 2, 1)
+        add(large, 75, "ptx", 1, 2, 1, serpentine)
     else:
         batch = int(mode)
         for filters, channels, size, kernel, stride in RESNET:

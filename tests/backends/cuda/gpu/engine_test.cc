@@ -202,6 +202,23 @@ TEST_F(Engines, EightThreadsWithAContextEach) {
   EXPECT_THAT(failures, testing::Each(""));
 }
 
+/// Parts of a concatenation along the last dim lie apart in memory, some at addresses that no vector has.
+TEST_F(Engines, PartsOfAConcatenationLieApart) {
+  Graph g;
+  const ValueId a = g.add_input("a", {DType::f32, {6, 8}}), b = g.add_input("b", {DType::f32, {6, 3}});
+  const ValueId twice = *g.add1(ops::Add{}, {a, a});
+  g.set_outputs({*g.add1(ops::Relu{}, {*g.add1(ops::Concat{1}, {b, twice, b})})});
+  const auto made = test::engine_for_gpu(g, native(), gpu, 0);
+  ASSERT_TRUE(made.ok()) << made.status().to_string();
+  const Tensors inputs{noise(DType::f32, {6, 8}, 41), noise(DType::f32, {6, 3}, 42)};
+  const auto c = *(*made)->create_context({.threads = 1});
+  ASSERT_TRUE(c->bind("a", inputs[0]).ok());
+  ASSERT_TRUE(c->bind("b", inputs[1]).ok());
+  const Status run = c->run();
+  ASSERT_TRUE(run.ok()) << run.to_string();
+  EXPECT_LT(test::largest_difference(*c->output(g[g.outputs[0]].name), (*interpret(g, inputs))[0]), 1e-5);
+}
+
 TEST_F(Engines, TuningOnTheDeviceChoosesKernelsThatAgree) {
   const auto tuned = test::engine_for_gpu(graph, native(), gpu, 1, {{"N", {1, 2, 8}}});
   ASSERT_TRUE(tuned.ok()) << tuned.status().to_string();

@@ -19,63 +19,63 @@ class Net(torch.nn.Module):
         weights = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
         self.inputs = [i.name for i in graph.input if i.name not in weights]
         self.outputs = [o.name for o in graph.output]
-        uses, made_by = {}, {}
+        uses = {}
         for node in graph.node:
-            made_by.update({name: node for name in node.output})
             for name in node.input:
                 uses.setdefault(name, []).append(node)
-        self.steps, self.held = [], {}
-        gone = set()
+        self.steps, self.held, self.taken = [], {}, set()
         for node in graph.node:
-            if id(node) in gone:
-                continue
-            out = node.output[0]
-            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-            if node.op_type == "Conv":
-                w, b = weights[node.input[1]], weights[node.input[2]] if len(node.input) > 2 else None
-                after = uses.get(out, [])
-                if len(after) == 1 and after[0].op_type == "BatchNormalization":
-                    norm = after[0]
-                    scale, shift, mean, variance = (weights[n] for n in norm.input[1:5])
-                    epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
-                    factor = scale / np.sqrt(variance + epsilon)
-                    w, b = w * factor[:, None, None, None], shift + ((0 if b is None else b) - mean) * factor
-                    out = norm.output[0]
-                    gone.add(id(norm))
-                pads = attributes.get("pads", [0, 0, 0, 0])
-                assert pads[:2] == pads[2:], "pads are symmetric in these networks"
-                self.add("conv", [node.input[0]], out, self.hold(w), None if b is None else self.hold(b),
-                         attributes.get("strides", [1, 1]), list(pads[:2]), attributes.get("group", 1))
-            elif node.op_type == "Sigmoid" and self.is_silu(node, uses):
-                gone.add(id(uses[out][0]))
-                self.add("silu", [node.input[0]], uses[out][0].output[0])
-            elif node.op_type == "Gemm":
-                w = weights[node.input[1]]
-                self.add("linear", [node.input[0]], out, self.hold(w if attributes.get("transB") else w.T),
-                         self.hold(weights[node.input[2]]))
-            elif node.op_type == "MaxPool":
-                self.add("max_pool", [node.input[0]], out, attributes["kernel_shape"], attributes["strides"],
-                         list(attributes["pads"][:2]))
-            elif node.op_type == "Clip":
-                self.add("clip", [node.input[0]], out, *(float(weights[n]) for n in node.input[1:3]))
-            elif node.op_type == "Resize":
-                scales = weights[node.input[2]]
-                self.add("upsample", [node.input[0]], out, [float(s) for s in scales[2:]])
-            elif node.op_type == "Reshape":
-                self.add("reshape", [node.input[0]], out, [int(d) for d in weights[node.input[1]]])
-            elif node.op_type == "Transpose":
-                self.add("permute", [node.input[0]], out, list(attributes["perm"]))
-            elif node.op_type == "Split":
-                self.add("split", [node.input[0]], list(node.output), [int(s) for s in weights[node.input[1]]], attributes["axis"])
-            elif node.op_type == "Concat":
-                self.add("cat", list(node.input), out, attributes["axis"])
-            elif node.op_type in ("Add", "Mul", "Pow", "Relu", "Sigmoid", "GlobalAveragePool", "Flatten"):
-                for name in node.input:
-                    if name in weights:
-                        self.held[name] = self.hold(weights[name])
-                self.add(node.op_type, list(node.input), out)
-            else:
-                raise NotImplementedError(f"{node.op_type} of {path}")
+            if node.output[0] not in self.taken:
+                self.add_node(node, weights, uses)
+
+    def add_node(self, node, weights, uses):
+        out, attributes = node.output[0], {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Conv":
+            self.add_conv(node, attributes, weights, uses)
+        elif node.op_type == "Sigmoid" and self.is_silu(node, uses):
+            product = uses[out][0].output[0]
+            self.taken.add(product)
+            self.add("silu", [node.input[0]], product)
+        elif node.op_type == "Gemm":
+            w = weights[node.input[1]]
+            self.add("linear", [node.input[0]], out, self.hold(w if attributes.get("transB") else w.T),
+                     self.hold(weights[node.input[2]]))
+        elif node.op_type == "MaxPool":
+            self.add("max_pool", [node.input[0]], out, attributes["kernel_shape"], attributes["strides"],
+                     list(attributes["pads"][:2]))
+        elif node.op_type == "Clip":
+            self.add("clip", [node.input[0]], out, *(float(weights[n]) for n in node.input[1:3]))
+        elif node.op_type == "Resize":
+            self.add("upsample", [node.input[0]], out, [float(s) for s in weights[node.input[2]][2:]])
+        elif node.op_type == "Reshape":
+            self.add("reshape", [node.input[0]], out, [int(d) for d in weights[node.input[1]]])
+        elif node.op_type == "Transpose":
+            self.add("permute", [node.input[0]], out, list(attributes["perm"]))
+        elif node.op_type == "Split":
+            self.add("split", [node.input[0]], list(node.output), [int(s) for s in weights[node.input[1]]], attributes["axis"])
+        elif node.op_type == "Concat":
+            self.add("cat", list(node.input), out, attributes["axis"])
+        elif node.op_type in ("Add", "Mul", "Pow", "Relu", "Sigmoid", "GlobalAveragePool", "Flatten"):
+            self.held |= {name: self.hold(weights[name]) for name in node.input if name in weights}
+            self.add(node.op_type, list(node.input), out)
+        else:
+            raise NotImplementedError(node.op_type)
+
+    def add_conv(self, node, attributes, weights, uses):
+        out, w, b = node.output[0], weights[node.input[1]], weights[node.input[2]] if len(node.input) > 2 else None
+        after = uses.get(out, [])
+        if len(after) == 1 and after[0].op_type == "BatchNormalization":
+            norm = after[0]
+            scale, shift, mean, variance = (weights[n] for n in norm.input[1:5])
+            epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
+            factor = scale / np.sqrt(variance + epsilon)
+            w, b = w * factor[:, None, None, None], shift + ((0 if b is None else b) - mean) * factor
+            out = norm.output[0]
+            self.taken.add(out)
+        pads = attributes.get("pads", [0, 0, 0, 0])
+        assert pads[:2] == pads[2:], "pads are symmetric in these networks"
+        self.add("conv", [node.input[0]], out, self.hold(w), None if b is None else self.hold(b),
+                 attributes.get("strides", [1, 1]), list(pads[:2]), attributes.get("group", 1))
 
     @staticmethod
     def is_silu(node, uses):
@@ -84,7 +84,7 @@ class Net(torch.nn.Module):
 
     def hold(self, array):
         name = f"w{len(list(self.parameters()))}"
-        array = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        array = torch.from_numpy(np.array(array, dtype=np.float32))
         self.register_parameter(name, torch.nn.Parameter(array, requires_grad=False))
         return name
 

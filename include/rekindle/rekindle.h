@@ -268,8 +268,8 @@ REKINDLE_API void rekindle_context_free(rekindle_context* context);
 /* Makes `tensor` an input, or the place an output is written to. Its memory is used in place and is the
  * caller's: it must stay until another tensor is bound under the name or the context is freed. Filling it
  * again needs no new bind. The struct and its shape are not kept. Errors name the input, what it got and what
- * it expected. For an engine that runs on a GPU the memory may be the GPU's (device_type kDLCUDA, device_id 0,
- * aligned to 16 bytes): then nothing is copied, and memory of different bindings must not overlap. */
+ * it expected. For an engine that runs on a GPU the memory may be the GPU's (device_type kDLCUDA, device_id
+ * 0, aligned to 16 bytes): then nothing is copied, and memory of different bindings must not overlap. */
 REKINDLE_API rekindle_status* rekindle_context_bind(rekindle_context* context, const char* name,
                                                     const DLTensor* tensor);
 /* The same, and the context takes the tensor over: it calls the deleter once the memory is no longer needed,
@@ -287,14 +287,14 @@ REKINDLE_API rekindle_status* rekindle_context_output_shape(rekindle_context* co
                                                             int32_t* rank, int64_t* shape);
 /* Runs and waits. */
 REKINDLE_API rekindle_status* rekindle_context_run(rekindle_context* context);
-/* Enqueues a run on `stream`, a CUstream or cudaStream_t of the GPU that the engine runs on (NULL: its default
- * stream), and returns. Outputs are there once the stream has got that far; until then nothing that is bound
- * may change, and runs of this context on other streams must wait. An engine that has steps on the host waits
- * itself. Fails for engines that run on the host. */
+/* Enqueues a run on `stream`, a CUstream or cudaStream_t of the GPU that the engine runs on (NULL: its
+ * default stream), and returns. Outputs are there once the stream has got that far; until then nothing that
+ * is bound may change, and runs of this context on other streams must wait. An engine that has steps on the
+ * host waits itself. Fails for engines that run on the host. */
 REKINDLE_API rekindle_status* rekindle_context_enqueue(rekindle_context* context, void* stream);
 /* The result of the last run: its content is valid until the next one, its memory until the tensor's deleter
- * is called (by the caller, once), even when context and engine are gone. Fails for outputs of strings and for
- * those that memory of a GPU is bound to. */
+ * is called (by the caller, once), even when context and engine are gone. Fails for outputs of strings and
+ * for those that memory of a GPU is bound to. */
 REKINDLE_API rekindle_status* rekindle_context_output(rekindle_context* context, const char* name,
                                                       DLManagedTensor** tensor);
 /* Element `index` of an output of strings, in row-major order; valid until the next run. */

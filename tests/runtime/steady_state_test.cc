@@ -74,7 +74,7 @@ TEST(SteadyState, ARunOnADeviceDoesNotOnceItIsRecorded) {
   const Running r(m.plan());
   r.devices.card->records = true;
   r.devices.card->journal.on = r.devices.fake->journal.on = false;
-  alignas(16) float out[2][2] = {};
+  alignas(16) float out[2][4] = {};
   const Dims dims{2};
   r.bind("x", floats({1, 2}));
   r.run();

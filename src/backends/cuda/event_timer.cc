@@ -1,4 +1,4 @@
-// Events.
+// EventTimer: two events of the driver, and the time between them.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/event_timer.h"
 

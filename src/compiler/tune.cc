@@ -269,7 +269,8 @@ void Tuner::build_ahead(Region region) {
 Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures) {
   const std::string key = region.key();
   const auto known = done_.find(key);
-  if (known != done_.end() && !(measures && known->second.candidates.front().is_predicted))
+  // Without a device a prediction is all there will be.
+  if (known != done_.end() && !(measures && device_ && known->second.candidates.front().is_predicted))
     return &known->second;
   Decision decision;
   std::vector<Offer> offers = collect(region, decision.candidates);

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "compiler/region_bench.h"
+#include "tensor/gpu.h"
 
 namespace rekindle {
 
@@ -86,6 +87,14 @@ Tuner::~Tuner() = default;
 
 namespace {
 
+/// What a kernel without a model is taken to need where others have one; 0 where nothing is known of the
+/// target.
+double usual_time(const Region& region, const Target& target) {
+  constexpr double kUsualShare = 0.4;  // of the roofline
+  if (!target.gpu) return 0;
+  return target.gpu->launch_us + roofline_of(region, target).microseconds / kUsualShare;
+}
+
 /// Every point of a space that a model ranks; of others those that the effort asks for.
 template <class Offer>
 void add_offers(const Tactic& tactic, const Region& region, const Space& space, const Target& target,
@@ -97,11 +106,14 @@ void add_offers(const Tactic& tactic, const Region& region, const Space& space, 
   if (!first.ok() || first->microseconds > 0) configs = space.configs(kAll);
   for (Config& config : configs) {
     const auto predicted = tactic.predict(region, config, target, nullptr);
-    if (predicted.ok())
-      offers.push_back({&tactic, std::move(config), *predicted, predicted->microseconds, true});
-    else
+    if (!predicted.ok()) {
       candidates.push_back(
           {std::string(tactic.name()), to_string(config), 0, false, predicted.status().message()});
+      continue;
+    }
+    const bool has_model = predicted->microseconds > 0;
+    offers.push_back({&tactic, std::move(config), *predicted,
+                      has_model ? predicted->microseconds : usual_time(region, target), true});
   }
 }
 
@@ -165,7 +177,8 @@ void Tuner::prune(std::vector<Offer>& offers, std::vector<Candidate>& skipped) c
     // Models compare the configurations of one tactic better than different tactics.
     const bool is_first = std::find(seen.begin(), seen.end(), offer.tactic) == seen.end();
     if (is_first) seen.push_back(offer.tactic);
-    if (kept.size() < most || offer.microseconds == 0 || (is_first && options_.effort > 0))
+    const bool is_unranked = device_ && options_.effort > 0 && offer.prediction.microseconds == 0;
+    if (kept.size() < most || is_unranked || (is_first && options_.effort > 0))
       kept.push_back(std::move(offer));
     else
       skipped.push_back(offer.candidate());
@@ -186,8 +199,10 @@ void Tuner::predict_built(const Region& region, std::vector<Offer>& offers,
         refused.push_back(offer.candidate(predicted.status().message()));
         continue;
       }
-      offer.prediction = *predicted;
-      offer.microseconds = predicted->microseconds;
+      if (predicted->microseconds > 0) {
+        offer.prediction = *predicted;
+        offer.microseconds = predicted->microseconds;
+      }
     }
     valid.push_back(std::move(offer));
   }

@@ -148,6 +148,7 @@ std::vector<Tuner::Offer> Tuner::collect(const Region& region, std::vector<Candi
       offers.pop_back();  // never measured against real kernels
     if (options_.effort == 0 && !offers.empty() && offers.front().microseconds == 0) break;
   }
+  prune(offers, candidates);
   return offers;
 }
 
@@ -272,8 +273,7 @@ void Tuner::build_ahead(Region region) {
   const std::string key = shared->key();
   if (done_.contains(key) || ahead_keys_.contains(key)) return;
   std::vector<Candidate> refused;
-  std::vector<Offer> offers = collect(*shared, refused);
-  prune(offers, refused);
+  const std::vector<Offer> offers = collect(*shared, refused);
   if (is_measured(offers) || (!device_ && options_.effort > 0)) return build_ahead(shared, key, offers);
   const auto decided = decide(*shared, false);
   if (!decided.ok()) return;  // choose() will say so
@@ -289,11 +289,9 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
     return &known->second;
   Decision decision;
   std::vector<Offer> offers = collect(region, decision.candidates);
-  std::vector<Candidate> skipped;
-  prune(offers, skipped);
   if (!device_ && options_.effort > 0 && !offers.empty()) {
     if (!ahead_.is_idle()) build_ahead(std::make_shared<const Region>(region), key, offers);
-    predict_built(region, offers, skipped);
+    predict_built(region, offers, decision.candidates);
   }
   if (is_measured(offers) || (device_ && measures)) {
     if (!ahead_.is_idle()) build_ahead(std::make_shared<const Region>(region), key, offers);
@@ -311,7 +309,6 @@ Result<const Tuner::Decision*> Tuner::decide(const Region& region, bool measures
   });
   std::vector<Candidate> tried;
   for (const Offer& o : offers) tried.push_back(o.candidate());
-  tried.insert(tried.end(), skipped.begin(), skipped.end());
   decision.candidates.insert(decision.candidates.begin(), tried.begin(), tried.end());
   decision.tactic = offers.front().tactic;
   decision.config = offers.front().config;

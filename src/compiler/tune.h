@@ -85,6 +85,7 @@ class Tuner {
     std::vector<Candidate> candidates;  // the winner first
   };
   Result<const Decision*> decide(const Region&, bool measures);
+  /// What is worth building and measuring; the rest goes to `candidates`.
   std::vector<Offer> collect(const Region&, std::vector<Candidate>& candidates) const;
   /// Leaves those that models expect most of, all where no model speaks; what is left out goes to `skipped`.
   void prune(std::vector<Offer>& offers, std::vector<Candidate>& skipped) const;

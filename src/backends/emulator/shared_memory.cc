@@ -52,7 +52,9 @@ void SharedMemory::start_block(uint32_t barrier) {
 std::optional<SharedFault> SharedMemory::collide(const Byte& byte, RkEmulatorAccess how,
                                                  const Moment& now) const {
   const auto race = [&](uint32_t other, const char* earlier) {
-    return SharedFault{", which ", other,
+    const bool is_named = other != now.thread;  // of several readers the last is known
+    return SharedFault{is_named ? ", which " : ", which another thread ",
+                       is_named ? std::optional(other) : std::nullopt,
                        std::string(earlier) +
                            " with no barrier between, expected __syncthreads or, within a warp, __syncwarp"};
   };
@@ -88,11 +90,8 @@ void SharedMemory::note(Byte& byte, RkEmulatorAccess how, const Moment& now) con
   } else if (byte.read_thread != now.thread) {
     byte.many_lanes = true;
   }
-  // Of several readers one is kept that the writer is most likely not.
-  if (is_first || !byte.many_warps) {
-    byte.read_thread = now.thread;
-    byte.read_warp = is_first ? now.warp : std::max(byte.read_warp, now.warp);
-  }
+  byte.read_thread = now.thread;
+  byte.read_warp = is_first ? now.warp : std::max(byte.read_warp, now.warp);
   byte.read_barrier = now.barrier;
 }
 

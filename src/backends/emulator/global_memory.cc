@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kNobody = 0, kBefore = 1, kFirst = 2;
 
 const char* verb(RkEmulatorAccess how) {
-  return how == rk_emulator_read ? "reads " : how == rk_emulator_write ? "writes " : "changes ";
+  return how == rk_emulator_write ? "writes " : how == rk_emulator_atomic ? "changes " : "reads ";
 }
 
 bool holds(const Extent& e, const std::byte* at, uint32_t bytes) {

@@ -14,8 +14,10 @@ constexpr uint32_t kWarp = 32;
 constexpr int kUnwritten = 0xff;  // of a float this is NaN
 
 const char* verb(RkEmulatorAccess how) {
-  return how == rk_emulator_read ? "reads " : how == rk_emulator_write ? "writes " : "changes ";
+  return how == rk_emulator_write ? "writes " : how == rk_emulator_atomic ? "changes " : "reads ";
 }
+
+bool only_reads(RkEmulatorAccess how) { return how == rk_emulator_read || how == rk_emulator_peek; }
 
 }  // namespace
 
@@ -61,12 +63,12 @@ std::optional<SharedFault> SharedMemory::collide(const Byte& byte, RkEmulatorAcc
   const auto unordered = [&](uint32_t thread, uint32_t warp) {
     return thread / kWarp != now.thread / kWarp || now.warp <= warp;
   };
-  if (byte.write_barrier < first_barrier_ && how != rk_emulator_write)
+  if (byte.write_barrier < first_barrier_ && (how == rk_emulator_read || how == rk_emulator_atomic))
     return SharedFault{", which nothing has written in this block"};
   if (how != rk_emulator_atomic && byte.write_barrier == now.barrier && byte.write_thread != now.thread &&
       unordered(byte.write_thread, byte.write_warp))
     return race(byte.write_thread, "writes");
-  if (how == rk_emulator_read || byte.read_barrier != now.barrier) return std::nullopt;
+  if (only_reads(how) || byte.read_barrier != now.barrier) return std::nullopt;
   // Reads by lanes of several warps are never ordered before a write but by a barrier.
   const bool reads_alone = byte.read_thread == now.thread && !byte.many_lanes;
   if (byte.many_warps || (!reads_alone && unordered(byte.read_thread, byte.read_warp)))
@@ -75,7 +77,7 @@ std::optional<SharedFault> SharedMemory::collide(const Byte& byte, RkEmulatorAcc
 }
 
 void SharedMemory::note(Byte& byte, RkEmulatorAccess how, const Moment& now) const {
-  if (how != rk_emulator_read) {
+  if (!only_reads(how)) {
     byte.write_barrier = now.barrier;
     byte.write_warp = now.warp;
     byte.write_thread = now.thread;
@@ -108,8 +110,10 @@ std::optional<SharedFault> SharedMemory::access(const void* at, uint32_t bytes, 
     // Nothing to check nor to change: the same thread again.
     if (byte.write_barrier == now.barrier && byte.write_thread == now.thread &&
         byte.read_barrier != now.barrier) {
-      byte.write_warp = how == rk_emulator_read ? byte.write_warp : now.warp;
-      if (how != rk_emulator_read) continue;
+      if (!only_reads(how)) {
+        byte.write_warp = now.warp;
+        continue;
+      }
     }
     const bool suspicious = byte.write_barrier < first_barrier_ || byte.write_barrier == now.barrier ||
                             byte.read_barrier == now.barrier;

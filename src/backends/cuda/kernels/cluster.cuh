@@ -1,6 +1,6 @@
 // Blocks of one cluster, which read each other's shared memory (sm_90).
 // SPDX-License-Identifier: Apache-2.0
-#if RK_SM >= 90
+#if RK_SM >= 90 && !defined(RK_EMULATOR)  // clusters are not emulated
 /// All threads of all blocks of the cluster; what was written before is seen after it.
 RK_DEVICE void rk_cluster_barrier() {
   asm volatile(

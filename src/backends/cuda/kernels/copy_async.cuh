@@ -6,6 +6,9 @@
 #if RK_HAS_COPY_ASYNC
 /// Bytes is 4 or 16; without `inside` zeros are written and nothing is read.
 template <int Bytes> RK_DEVICE void rk_copy_async(void* shared, const void* global, bool inside) {
+#ifdef RK_EMULATOR
+  rk_emulator_start_copy(shared, global, Bytes, inside ? Bytes : 0);
+#else
   const u32 to = (u32)__cvta_generic_to_shared(shared);
   const int size = inside ? Bytes : 0;
   if (Bytes == 16)
@@ -13,11 +16,22 @@ template <int Bytes> RK_DEVICE void rk_copy_async(void* shared, const void* glob
                  : "memory");
   else
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(global), "r"(size) : "memory");
+#endif
 }
 /// What was issued since the last call is one group.
-RK_DEVICE void rk_copy_async_close() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+RK_DEVICE void rk_copy_async_close() {
+#ifdef RK_EMULATOR
+  rk_emulator_end_group();
+#else
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
 /// All groups but the last `Open` ones have arrived (for this thread; others are told by a barrier).
 template <int Open> RK_DEVICE void rk_copy_async_wait() {
+#ifdef RK_EMULATOR
+  rk_emulator_wait_groups(Open);
+#else
   asm volatile("cp.async.wait_group %0;" ::"n"(Open) : "memory");
+#endif
 }
 #endif

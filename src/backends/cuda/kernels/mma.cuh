@@ -8,7 +8,23 @@
 
 RK_DEVICE u32 rk_shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
-#if RK_SM >= 75
+#if defined(RK_EMULATOR) && RK_SM >= 75
+RK_DEVICE void rk_load_matrices(u32 (&to)[4], u32 address) {
+  rk_emulator_load_matrices(to, address, 4, false);
+}
+RK_DEVICE void rk_load_transposed(u32 (&to)[4], u32 address) {
+  rk_emulator_load_matrices(to, address, 4, true);
+}
+RK_DEVICE void rk_mma(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+  const u32 b[2] = {b0, b1};
+#if RK_SM >= 80
+  rk_emulator_mma<RkEmulatorHalf>("mma.m16n8k16", c, a, b, 16, 16);
+#else
+  rk_emulator_mma<RkEmulatorHalf>("mma.m16n8k8", c, a, b, 16, 8);
+  rk_emulator_mma<RkEmulatorHalf>("mma.m16n8k8", c, a + 2, b + 1, 16, 8);
+#endif
+}
+#elif RK_SM >= 75
 /// Four 8 x 8 matrices of halves; lane i gives the address of row i % 8 of matrix i / 8.
 RK_DEVICE void rk_load_matrices(u32 (&to)[4], u32 address) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -88,7 +104,7 @@ RK_DEVICE int rk_column_of_sum() {
 
 /// Two floats rounded to halves, the first in the low bits.
 RK_DEVICE u32 rk_pack_halves(float low, float high) {
-#if RK_SM >= 80
+#if RK_SM >= 80 && !defined(RK_EMULATOR)
   u32 both;
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
   return both;

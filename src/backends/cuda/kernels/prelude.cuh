@@ -17,13 +17,24 @@ typedef unsigned long long u64;
 struct f16 {
   u16 bits;
   f16() = default;
+#ifdef RK_EMULATOR
+  f16(float x) : bits(rk_emulator_to_half(x)) {}
+  operator float() const { return rk_emulator_from_half(bits); }
+#else
   __device__ __forceinline__ f16(float x) { asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x)); }
   __device__ __forceinline__ operator float() const {
     float x;
     asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
     return x;
   }
+#endif
 };
+
+#ifdef RK_EMULATOR
+#define RK_ALIGNED(p, bytes) rk_emulator_aligned(p, bytes)
+#else
+#define RK_ALIGNED(p, bytes)  // a GPU faults by itself
+#endif
 
 // ---- vectors: V elements of T, loaded and stored with one instruction where V * sizeof(T) is 2, 4, 8 or 16
 // bytes, with several where it is a multiple of 16
@@ -35,6 +46,7 @@ template <> struct RkWord<2> { using Type = u16; };
 template <> struct RkWord<1> { using Type = u8; };
 template <class T, int V> RK_DEVICE Vector<T, V> rk_load(const T* p) {
   using Word = typename RkWord<sizeof(T) * V>::Type;
+  RK_ALIGNED(p, sizeof(Word));
   Vector<T, V> v;
 #pragma unroll
   for (int i = 0; i < int(sizeof(v) / sizeof(Word)); ++i)
@@ -43,6 +55,7 @@ template <class T, int V> RK_DEVICE Vector<T, V> rk_load(const T* p) {
 }
 template <class T, int V> RK_DEVICE void rk_store(T* p, const Vector<T, V>& v) {
   using Word = typename RkWord<sizeof(T) * V>::Type;
+  RK_ALIGNED(p, sizeof(Word));
 #pragma unroll
   for (int i = 0; i < int(sizeof(v) / sizeof(Word)); ++i)
     reinterpret_cast<Word*>(p)[i] = reinterpret_cast<const Word*>(&v)[i];

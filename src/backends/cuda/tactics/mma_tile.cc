@@ -78,7 +78,7 @@ Result<Space> mma_space(const MmaProblem& problem, const Bindings& sizes, const 
   const auto costs = [&](int64_t tile, int64_t splits) {
     return cost(mma_tile(tile), double(m), double(n), double(items), double(k), double(splits), target);
   };
-  const bool may_split = target.sm >= 90;
+  const bool may_split = target.sm >= 90 && target.device == "cuda";  // clusters are not emulated
   std::vector<int64_t> tiles(problem.gathers ? kMatricesOnly : kTiles.size()), splits{1};
   if (may_split) splits.assign(kSplits.begin(), kSplits.end());
   std::iota(tiles.begin(), tiles.end(), 0);

@@ -88,7 +88,7 @@ RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_touch(const void*
   rk_emulator_table.access(rk_emulator_table.run, at, bytes, how);
 }
 /// Vector accesses must be aligned to their size, which the host would not mind.
-RK_UNCHECKED static __forceinline__ void rk_emulator_aligned(const void* at, unsigned bytes) {
+static __forceinline__ void rk_emulator_aligned(const void* at, unsigned bytes) {
   if ((unsigned long)at % bytes != 0) rk_emulator_fail("misaligned", at, bytes);
 }
 RK_UNCHECKED __attribute__((noinline)) static unsigned rk_emulator_lane() {

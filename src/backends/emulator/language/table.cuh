@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/// How a kernel touches memory.
-enum RkEmulatorAccess { rk_emulator_read, rk_emulator_write, rk_emulator_atomic };
+/// How a kernel touches memory. A peek may find what nobody wrote: kernels fetch fragments ahead that they do
+/// not use, and as NaN these show where they are used.
+enum RkEmulatorAccess { rk_emulator_read, rk_emulator_write, rk_emulator_atomic, rk_emulator_peek };
 
 /// A kernel's shared object has one, which the emulator fills. Functions get `run`, the launch under way.
 struct RkEmulatorTable {

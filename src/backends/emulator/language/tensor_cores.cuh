@@ -43,7 +43,7 @@ RK_UNCHECKED static inline const char* rk_emulator_at(unsigned shared) {
   return (const char*)&rk_emulator_table + int(shared);
 }
 RK_UNCHECKED static inline unsigned rk_emulator_load_word(const char* at) {
-  rk_emulator_touch(at, 4, rk_emulator_read);
+  rk_emulator_touch(at, 4, rk_emulator_peek);
   return *(const unsigned*)at;
 }
 
@@ -66,7 +66,7 @@ RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_load_matrices(uns
       for (unsigned i = 0; i < 2; ++i) {
         const char* row = rk_emulator_at(all[m * 8 + t * 2 + i]);
         rk_emulator_aligned(row, 16);
-        rk_emulator_touch(row + g * 2, 2, rk_emulator_read);
+        rk_emulator_touch(row + g * 2, 2, rk_emulator_peek);
         to[m] |= unsigned(*(const unsigned short*)(row + g * 2)) << 16 * i;
       }
     } else {

@@ -263,7 +263,8 @@ void Tuner::build_ahead(const std::shared_ptr<const Region>& region, const std::
                         const std::vector<Offer>& offers) {
   if (ahead_.is_idle() || !ahead_keys_.insert(key).second) return;
   for (const Offer& offer : offers)
-    if (!device_ || !cache_.find(cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads)))
+    if (!device_ ||
+        !cache_.find(cache_key(key, *offer.tactic, offer.config, *device_, target_, options_.threads)))
       ahead_.add(region, *offer.tactic, offer.config);
 }
 

@@ -73,7 +73,7 @@ class Commands(unittest.TestCase):
         self.refused(2, "subcommand is required")
         self.refused(2, "--effort", "build", self.model, "-o", "x", "--effort", "much")
 
-        self.refused(2, "there is no command 'biuld', expected one of build, run, ", "biuld", self.model)
+        self.refused(2, "there is no command 'biuld', expected one of build, calibrate, run, ", "biuld", self.model)
 
     def test_unwritable_results_are_refused_before_the_work(self):
         report = self.folder / "missing" / "report.json"

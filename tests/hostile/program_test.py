@@ -333,7 +333,7 @@ class Hostile(unittest.TestCase):
         self.assertEqual([p.name for p in folder.iterdir()], ["a.engine"])
 
     def test_36_output_that_cannot_be_written(self):
-        self.ended("build", self.model, "-o", self.folder / "nowhere" / "x.engine", "-q", says="nowhere: No such file")
+        self.ended("build", self.model, "-o", self.folder / "nowhere" / "x.engine", "-q", says="nowhere/: No such file")
         self.ended("build", self.model, "-o", self.folder, "-q", says="it is a directory")
 
     def test_36_killed_while_building(self):

@@ -14,7 +14,8 @@ THOROUGH_STAGES := $(TEST_STAGES) fuzz asan lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 
-.PHONY: asan-input help setup build test thorough unit demo docs format lint asan tsan fuzz bench clean $(THOROUGH_STAGES)
+.PHONY: help setup build test thorough unit demo conformance fuzz-models docs format lint asan asan-input tsan fuzz bench \
+  clean $(THOROUGH_STAGES)
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## ?/  make \1|/' | column -t -s '|'
@@ -98,6 +99,15 @@ demo: build  ## read the text of a picture with engines built on the spot
 	@tools/fetch_models --only ppocr4_det,ppocr4_rec
 	@build/release/examples/ocr_demo build/models examples/ocr_demo/sample.png -o build/ocr_demo \
 		--timing-cache build/ocr_demo/timing.jsonl --expect examples/ocr_demo/sample.txt
+
+conformance: build  ## run ONNX's backend suite and rewrite docs/conformance.md
+	@tools/setup.sh test
+	@$(PYTHON) tools/make_conformance_cases.py --out build/conformance
+	@$(PYTHON) tools/write_conformance.py --cases build/conformance
+
+fuzz-models: build  ## random models against onnx.reference and onnxruntime; FUZZ_SECONDS=3600 for longer
+	@tools/setup.sh test
+	@$(PYTHON) tools/fuzz_models.py --seed $$RANDOM --seconds $(FUZZ_SECONDS) --keep build/fuzz-models
 
 bench: build  ## compare with onnxruntime and OpenVINO on this machine
 	@tools/setup.sh bench

@@ -6,6 +6,7 @@
 #include "ir/subgraph.h"
 #include "math/movement.h"
 #include "ops/if.h"
+#include "ops/loop.h"
 #include "ops/region.h"
 
 namespace rekindle {
@@ -60,7 +61,10 @@ Result<bool> split_if_faster(Graph& graph, NodeId id, LoweringContext& context) 
 }
 
 /// A reshape whose shape is known at build needs no step: it is the input's memory.
-bool is_view(const Node& node) { return node.op.is<ops::Reshape>() && node.inputs.size() == 1; }
+bool is_view(const Graph& graph, const Node& node) {
+  return node.op.is<ops::Reshape>() && node.inputs.size() == 1 &&
+         graph[node.outputs[0]].type.dtype != DType::string;
+}
 
 /// Parts are written where they lie when elements are whole bytes; strings are not.
 bool is_made_in_parts(const Graph& graph, const Node& node) {
@@ -74,11 +78,11 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
   for (NodeId n : graph.order()) {
     if (!graph.is_live(n) || nodes.contains(n)) continue;
     const Node& node = graph[n];
-    if (is_view(node)) {
+    if (is_view(graph, node)) {
       nodes[n].role = Role::view;
     } else if (is_made_in_parts(graph, node)) {
       nodes[n].role = Role::concat;
-    } else if (node.op.is<ops::If>()) {
+    } else if (node.op.is<ops::If>() || node.op.is<ops::Loop>()) {
       nodes[n].role = Role::branch;
     } else {
       RK_TRY(const bool split, split_if_faster(graph, n, context));

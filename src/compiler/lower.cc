@@ -6,7 +6,7 @@
 
 #include "math/copy.h"
 #include "math/movement.h"
-#include "ops/if.h"
+#include "ops/loop.h"
 #include "plan/arena.h"
 
 namespace rekindle {
@@ -322,16 +322,19 @@ class Lowering {
 
   Status add_branch(NodeId n) {
     const Node& node = graph_[n];
-    const auto& branch = *node.op.as<ops::If>();
+    const auto* loop = node.op.as<ops::Loop>();
     Step step;
-    step.kind = StepKind::branch;
+    step.kind = loop ? StepKind::loop : StepKind::branch;
+    if (loop) step.scalars = {loop->carried};
     step.device = host();
     for (ValueId v : node.inputs) {
       RK_TRY(uint32_t view, argument(v, host()));
       step.inputs.push_back(view);
     }
-    for (const GraphRef& body : {branch.then_branch, branch.else_branch}) {
+    for (const GraphRef& body : node.op.graphs()) {
       Symbols symbols = symbols_;
+      for (ValueId v : body->inputs)
+        for (const Dim& d : (*body)[v].type.shape) d.collect_symbols(symbols);
       RK_TRY(Plan plan, lower(*body, context_, std::move(symbols)));
       step.subplans.push_back(uint32_t(plan_.subplans.size()));
       plan_.subplans.push_back(std::move(plan));
@@ -339,7 +342,7 @@ class Lowering {
     for (ValueId v : node.outputs) step.outputs.push_back(view_of(v));
     define_symbols(node, step);
     step.origin = node.origin;
-    step.label = "if";
+    step.label = loop ? "loop" : "if";
     plan_.steps.push_back(std::move(step));
     return {};
   }

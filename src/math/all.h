@@ -10,6 +10,7 @@
 #include "math/einsum.h"       // IWYU pragma: export
 #include "math/elementwise.h"  // IWYU pragma: export
 #include "math/fail.h"         // IWYU pragma: export
+#include "math/image.h"        // IWYU pragma: export
 #include "math/matmul.h"       // IWYU pragma: export
 #include "math/movement.h"     // IWYU pragma: export
 #include "math/norm.h"         // IWYU pragma: export
@@ -21,5 +22,8 @@
 #include "math/rnn.h"          // IWYU pragma: export
 #include "math/sampling.h"     // IWYU pragma: export
 #include "math/selection.h"    // IWYU pragma: export
+#include "math/sequence.h"     // IWYU pragma: export
 #include "math/signal.h"       // IWYU pragma: export
 #include "math/softmax.h"      // IWYU pragma: export
+#include "math/text.h"         // IWYU pragma: export
+#include "math/trees.h"        // IWYU pragma: export

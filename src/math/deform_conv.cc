@@ -90,12 +90,7 @@ Result<Types> DeformConv::infer(std::span<const TensorType> in) const {
       offset_group < 1)
     return op_error(name, "strides, dilations, pads or groups do not fit " + in[0].to_string());
   Dim taps = 1;
-  for (int a = 0; a < axes; ++a) {
-    const Dim& kernel = in[1].shape[size_t(a) + 2];
-    if (!kernel.as_int())
-      return op_error(name, "the weight is " + in[1].to_string() + ", expected known sizes");
-    taps = taps * kernel;
-  }
+  for (int a = 0; a < axes; ++a) taps = taps * in[1].shape[size_t(a) + 2];
   RK_CHECK(check_equal_dims(name, "the channels of the weight", in[1].shape[1] * Dim(group), in[0].shape[1]));
   RK_CHECK(
       check_equal_dims(name, "the channels of the offset", in[2].shape[1], taps * Dim(offset_group * axes)));

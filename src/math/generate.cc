@@ -48,8 +48,9 @@ int64_t truncated(const Tensor& t, int64_t i) {
 
 }  // namespace
 
+/// Inputs are values whose making defines a symbol of the dims: only that they are made counts.
 Result<Types> ShapeValue::infer(std::span<const TensorType> in) const {
-  RK_CHECK(check_arity(name, in.size(), 0, 0));
+  RK_CHECK(check_present(name, in, in.size()));
   if (scalar && dims.size() != 1)
     return op_error(name, "a scalar has " + std::to_string(dims.size()) + " dims, expected 1");
   return Types{{DType::i64, scalar ? Shape{} : Shape{int64_t(dims.size())}}};

@@ -10,6 +10,13 @@ namespace rekindle::ops {
 
 namespace {
 
+/// The length whose last element lies on the last of the input: in * scale, which a scale may leave between
+/// two integers.
+float aligned_length(const ResizedAxis& a, float in, float out) {
+  const float length = a.scale * in;
+  return std::fabs(length - out) < 1e-3F ? out : length;
+}
+
 float original_coordinate(ResizeCoordinates how, const ResizedAxis& a, int64_t o) {
   const float x = float(o), in = float(a.in), out = float(a.out);
   switch (how) {
@@ -22,7 +29,7 @@ float original_coordinate(ResizeCoordinates how, const ResizedAxis& a, int64_t o
     case ResizeCoordinates::pytorch_half_pixel:
       return a.out > 1 ? (x + 0.5F) / a.scale - 0.5F : 0.0F;
     case ResizeCoordinates::align_corners:
-      return a.out > 1 ? x * (in - 1) / (out - 1) : 0.0F;
+      return aligned_length(a, in, out) > 1 ? x * (in - 1) / (aligned_length(a, in, out) - 1) : 0.0F;
     case ResizeCoordinates::asymmetric:
       return x / a.scale;
     case ResizeCoordinates::tf_crop_and_resize:

@@ -3,10 +3,13 @@
 #include "onnx/builder.h"
 
 #include <algorithm>
+#include <set>
 
 #include "math/cast.h"
 #include "math/movement.h"
 #include "math/reduce.h"
+#include "math/sequence.h"
+#include "math/text.h"
 
 namespace rekindle::onnx {
 namespace {
@@ -25,7 +28,23 @@ Status check_size(const TensorType& type) {
   return {};
 }
 
+/// The values whose nodes define symbols of the dims: a size must not outlive what tells it.
+Values definers_of(const Graph& graph, const std::vector<Dim>& dims) {
+  std::set<std::string, std::less<>> symbols;
+  for (const Dim& d : dims) d.collect_symbols(symbols);
+  std::erase_if(symbols, [&](const std::string& s) { return !graph.defines_symbol(s); });
+  Values values;
+  for (size_t i = 0; i < graph.value_count() && !symbols.empty(); ++i) {
+    const auto v = ValueId(i);
+    if (!graph.is_live(v) || graph[v].producer == NodeId::none) continue;
+    if (std::erase_if(symbols, [&](const std::string& s) { return graph.defines_symbol(v, s); }) > 0)
+      values.push_back(v);
+  }
+  return values;
+}
+
 }  // namespace
+
 void Builder::begin_node(std::string origin, std::vector<std::string> output_names) {
   origin_ = std::move(origin);
   output_names_ = std::move(output_names);
@@ -61,8 +80,58 @@ Result<Values> Builder::finish(Op op, Values inputs) {
 }
 
 ValueId Builder::constant(Tensor value) {
-  return graph_.add_constant((output_names_.empty() ? origin_ : output_names_[0]) + "/constant",
-                             std::move(value));
+  const std::string name = (output_names_.empty() ? origin_ : output_names_[0]) + "/constant";
+  if (value.dtype() == DType::string) {
+    auto made = graph_.add1(ops::StringConstant{value.dims(), value.strings()}, {}, name, origin_);
+    RK_ASSERT(made.ok(), "a constant of strings has no type");
+    return *made;
+  }
+  return graph_.add_constant(name, std::move(value));
+}
+
+std::optional<Shape> common_shape(const std::optional<Shape>& a, const std::optional<Shape>& b) {
+  if (!a || !b || a->size() != b->size()) return std::nullopt;
+  Shape both = *a;
+  for (size_t i = 0; i < both.size(); ++i)
+    if (both[i] != (*b)[i]) both[i] = -1;
+  return both;
+}
+
+std::optional<Shape> without_symbols(std::optional<Shape> shape) {
+  if (shape)
+    for (Dim& d : *shape)
+      if (!d.as_int()) d = -1;
+  return shape;
+}
+
+ValueId Builder::add_sequence(Sequence sequence) {
+  const std::string name = (output_names_.empty() ? origin_ : output_names_[0]) + "/sequence";
+  const ValueId v = graph_.add_constant(name, Tensor(DType::boolean, {0}));
+  sequences_.emplace(uint32_t(v), std::move(sequence));
+  return v;
+}
+
+const Sequence* Builder::sequence_of(ValueId v) const {
+  const auto found = sequences_.find(uint32_t(v));
+  return found == sequences_.end() ? nullptr : &found->second;
+}
+
+Result<Values> Builder::parts_of(ValueId v) {
+  Sequence s = sequences_.at(uint32_t(v));
+  if (s.data == ValueId::none) {
+    RK_TRY(const Values made, add_all(ops::SequencePack{.dtype = s.dtype}, s.items.value_or(Values{})));
+    s.data = made[0], s.shapes = made[1];
+  }
+  if (s.parts() == 3 && s.present == ValueId::none) s.present = constant(Tensor::scalar<bool>(true));
+  sequences_.insert_or_assign(uint32_t(v), s);
+  return s.parts() == 3 ? Values{s.data, s.shapes, s.present} : Values{s.data, s.shapes};
+}
+
+ValueId Builder::sequence_from(Sequence like, std::span<const ValueId> parts) {
+  like.items.reset();
+  like.data = parts[0], like.shapes = parts[1];
+  like.present = like.parts() == 3 ? parts[2] : ValueId::none;
+  return add_sequence(std::move(like));
 }
 
 Result<ValueId> Builder::dims_value(const std::vector<Dim>& dims, bool scalar) {
@@ -71,7 +140,7 @@ Result<ValueId> Builder::dims_value(const std::vector<Dim>& dims, bool scalar) {
     if (auto n = d.as_int()) known.push_back(*n);
   if (known.size() == dims.size())
     return constant(Tensor::of<int64_t>(scalar ? Dims{} : Dims{int64_t(dims.size())}, known));
-  return add(ops::ShapeValue{.dims = dims, .scalar = scalar}, {});
+  return add(ops::ShapeValue{.dims = dims, .scalar = scalar}, definers_of(graph_, dims));
 }
 
 const Tensor* Builder::constant_of(ValueId v) const {

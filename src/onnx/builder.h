@@ -14,6 +14,24 @@ namespace rekindle::onnx {
 
 using Values = std::vector<ValueId>;
 
+/// A sequence or an optional: the tensors it is kept in (math/sequence.h), made when something needs them.
+struct Sequence {
+  bool is_optional = false,
+       holds_sequence = false;  // an optional holds one tensor or one sequence, or nothing
+  DType dtype = DType::f32;
+  std::optional<Shape> element =
+      {};  // of every tensor inside, -1 for a dim that is not known; none: not even a rank
+  std::optional<Values> items = {};  // the tensors, when they are known one by one
+  ValueId data = ValueId::none, shapes = ValueId::none;
+  ValueId present = ValueId::none;  // boolean: whether an optional sequence is there
+  /// How many tensors stand for it: data, shapes and for an optional sequence whether it is there.
+  size_t parts() const { return is_optional && holds_sequence ? 3 : 2; }
+};
+/// What is known about the shape of a tensor that is of one or the other.
+std::optional<Shape> common_shape(const std::optional<Shape>& a, const std::optional<Shape>& b);
+/// A shape without symbols, which mean something in their own graph only.
+std::optional<Shape> without_symbols(std::optional<Shape> shape);
+
 class Builder {
  public:
   explicit Builder(Graph& graph) : graph_(graph) {}
@@ -30,6 +48,15 @@ class Builder {
   ValueId constant(Tensor value);
   /// The dims as an i64 value: a constant when all are known, a shape_value otherwise.
   Result<ValueId> dims_value(const std::vector<Dim>& dims, bool scalar = false);
+
+  /// A value that stands for a sequence or optional in the importer; no op may have it as an input.
+  ValueId add_sequence(Sequence sequence);
+  /// Null when v is a tensor.
+  const Sequence* sequence_of(ValueId v) const;
+  /// Its tensors: data, shapes[, present].
+  Result<Values> parts_of(ValueId v);
+  /// The sequence that such tensors are.
+  ValueId sequence_from(Sequence like, std::span<const ValueId> parts);
 
   /// By value: adding to the graph moves its values.
   TensorType type(ValueId v) const { return v == ValueId::none ? absent_type() : graph_[v].type; }
@@ -63,6 +90,7 @@ class Builder {
   std::string origin_;
   std::vector<std::string> output_names_;
   std::unordered_map<uint32_t, SymbolicValue> contents_;
+  std::unordered_map<uint32_t, Sequence> sequences_;
   mutable std::unordered_map<uint32_t, Tensor> known_;  // contents that are all numbers, as tensors
 };
 

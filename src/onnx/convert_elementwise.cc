@@ -6,6 +6,7 @@
 
 #include "math/cast.h"
 #include "math/reinterpret.h"
+#include "onnx/compose.h"
 
 namespace rekindle::onnx {
 
@@ -217,7 +218,14 @@ Result<Values> convert_bit_shift(NodeReader& node, Builder& build) {
   if (!node.has("direction")) return invalid("attribute 'direction' is missing, expected LEFT or RIGHT");
   ops::BitShift op;
   op.left = node.choice("direction", {{"LEFT", true}, {"RIGHT", false}}, true);
-  return build.finish(op, {node.input(0), node.input(1)});
+  const ValueId x = node.input(0), count = node.input(1);
+  if (op.left || !is_signed_int(build.type(x).dtype)) return build.finish(op, {x, count});
+  // a negative number keeps its sign: what comes in from the left are ones, which are the zeros of its
+  // complement
+  Composition c(build);
+  const ValueId moved = c(op, {x, count});
+  const ValueId complement = c(ops::BitNot{}, {c(op, {c(ops::BitNot{}, {x}), count})});
+  return c.result({c.where(c(ops::Less{}, {x, c.like(x, 0)}), complement, moved)});
 }
 
 }  // namespace rekindle::onnx

@@ -21,13 +21,18 @@ Result<Values> convert_training_batch_norm(NodeReader& node, Builder& build, flo
   const ValueId variance = c.reduce(ops::ReduceOp::mean, c(ops::Square{}, {centred}), axes, true);
   const ValueId deviation = c(ops::Sqrt{}, {c.add(variance, c.number(wide, epsilon))});
   const auto channels = [&](ValueId v) { return c.cast(c.reshape(v, per_channel), wide); };
-  ValueId y = c.mul(c.div(centred, deviation), channels(node.input(1)));
-  y = c.cast(c.add(y, channels(node.input(2))), own);
+  ValueId y = c.div(centred, deviation);
+  const ValueId scale = channels(node.input(1));
+  y = c.mul(y, scale);
+  const ValueId bias = channels(node.input(2));
+  y = c.cast(c.add(y, bias), own);
   const auto running = [&](ValueId old, ValueId now) {
     const ValueId batch = c.reshape(now, {c.dim(x, 1)});
-    const ValueId mixed = c.add(c.mul(c.cast(old, wide), c.number(wide, momentum)),
-                                c.mul(batch, c.number(wide, 1 - double(momentum))));
-    return c.cast(mixed, c.dtype(old));
+    const ValueId kept_part = c.number(wide, momentum), new_part = c.number(wide, 1 - double(momentum));
+    const ValueId wide_old = c.cast(old, wide);
+    const ValueId kept = c.mul(wide_old, kept_part);
+    const ValueId added = c.mul(batch, new_part);
+    return c.cast(c.add(kept, added), c.dtype(old));
   };
   const auto saved = [&](ValueId v) { return c.cast(c.reshape(v, {c.dim(x, 1)}), c.dtype(node.input(3))); };
   return c.result(

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "onnx/convert_elementwise.h"
+#include "onnx/convert_image.h"
 #include "onnx/converter.h"
 
 namespace rekindle::onnx {

@@ -1,6 +1,7 @@
 // From an ONNX file to a graph of the IR. Everything that is wrong is reported at once, each problem with its
 // node. SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -20,8 +21,18 @@ struct ImportOptions {
   bool allow_links = false;  // external data may be symbolic or hard links, also out of the model's folder
 };
 
+/// An input or output of the model that is a sequence or an optional. In the graph it is the tensors NAME
+/// (all elements), NAME.shapes and for an optional sequence NAME.present, as math/sequence.h says.
+struct SequenceBinding {
+  std::string name;
+  bool is_input = true, is_optional = false, holds_sequence = false;
+};
+inline constexpr std::array kSequencePartNames{std::string_view(""), std::string_view(".shapes"),
+                                               std::string_view(".present")};
+
 struct Imported {
   Graph graph;
+  std::vector<SequenceBinding> sequences;
   std::string producer, model_name;
   std::map<std::string, std::string> metadata;
   std::vector<std::string> notes;     // what was noticed but is no error

@@ -12,72 +12,10 @@
 namespace rekindle::onnx {
 namespace {
 
-constexpr int kDeepest = 64;  // calls and branches inside each other
-
 std::string shown(const FunctionProto& function) {
   return function.domain.empty()
              ? quote_name(function.name)
              : quote_name(std::string(function.domain) + "." + std::string(function.name));
-}
-
-/// Dims of an outer graph as a body sees them. A plain symbol keeps its name; an expression becomes a symbol
-/// of its own, since a body only knows the sizes of what it is given.
-class BodyDims {
- public:
-  TensorType type(const std::string& name, const TensorType& outer) {
-    TensorType inner = outer;
-    for (size_t axis = 0; axis < outer.shape.size(); ++axis) {
-      const Dim& d = outer.shape[axis];
-      if (!d.is_symbolic()) continue;
-      if (const auto symbol = d.as_symbol())
-        bound_.insert(std::string(*symbol));
-      else
-        inner.shape[axis] = mapped_
-                                .try_emplace(d.to_string(), Dim::symbol(sanitize_symbol(name.substr(0, 200)) +
-                                                                        ".in" + std::to_string(axis)))
-                                .first->second;
-    }
-    return inner;
-  }
-  /// Nullopt when the body cannot know it.
-  std::optional<Dim> dim(const Dim& outer) const {
-    if (!outer.is_symbolic()) return outer;
-    if (const auto found = mapped_.find(outer.to_string()); found != mapped_.end()) return found->second;
-    std::set<std::string, std::less<>> symbols;
-    outer.collect_symbols(symbols);
-    for (const std::string& s : symbols)
-      if (!bound_.contains(s)) return std::nullopt;
-    return outer;
-  }
-
- private:
-  std::set<std::string, std::less<>> bound_;
-  std::map<std::string, Dim> mapped_;
-};
-
-/// The captured values in a body: constants as they are, others as inputs.
-void declare_captured(Scope& scope, const std::vector<std::pair<std::string_view, ValueId>>& captured,
-                      Scope& inner) {
-  Graph& body = inner.build.graph();
-  BodyDims dims;
-  for (const auto& [name, value] : captured) {
-    const Tensor* constant = scope.build.graph().constant(value);
-    const ValueId seen =
-        constant ? body.add_constant(std::string(name), *constant)
-                 : body.add_input(std::string(name), dims.type(std::string(name), scope.build.type(value)));
-    inner.names[name] = Name{.value = seen};
-  }
-  for (const auto& [name, value] : captured) {  // all sizes are known now
-    auto contents = scope.build.contents_of(value);
-    if (!contents || scope.build.graph().constant(value)) continue;
-    bool known = true;
-    for (SymbolicNumber& n : *contents) {
-      const auto seen = dims.dim(n.numerator);
-      known = known && seen;
-      if (seen) n.numerator = *seen;
-    }
-    if (known) inner.build.set_contents(inner.names[name].value, *std::move(contents));
-  }
 }
 
 /// Whether `to` is `from` without some of its dims.
@@ -102,6 +40,104 @@ ValueId passed_on(const Graph& body, bool dropping) {
 }
 
 }  // namespace
+
+TensorType BodyDims::type(const std::string& name, const TensorType& outer) {
+  TensorType inner = outer;
+  for (size_t axis = 0; axis < outer.shape.size(); ++axis) {
+    const Dim& d = outer.shape[axis];
+    if (!d.is_symbolic()) continue;
+    if (const auto symbol = d.as_symbol())
+      bound_.insert(std::string(*symbol));
+    else
+      inner.shape[axis] = mapped_
+                              .try_emplace(d.to_string(), Dim::symbol(sanitize_symbol(name.substr(0, 200)) +
+                                                                      ".in" + std::to_string(axis)))
+                              .first->second;
+  }
+  return inner;
+}
+
+std::optional<Dim> BodyDims::dim(const Dim& outer) const {
+  if (!outer.is_symbolic()) return outer;
+  if (const auto found = mapped_.find(outer.to_string()); found != mapped_.end()) return found->second;
+  std::set<std::string, std::less<>> symbols;
+  outer.collect_symbols(symbols);
+  for (const std::string& s : symbols)
+    if (!bound_.contains(s)) return std::nullopt;
+  return outer;
+}
+
+void declare_captured(Scope& scope, const std::vector<Importer::Captured>& captured, Scope& inner,
+                      BodyDims& dims) {
+  Graph& body = inner.build.graph();
+  for (const auto& [name, value, parts] : captured) {
+    if (const Sequence* outer = scope.build.sequence_of(value)) {
+      Sequence kind = *outer;
+      kind.element = without_symbols(kind.element);
+      Values own;
+      for (const ValueId part : parts) {
+        const std::string named = std::string(name) + "." + std::to_string(own.size());
+        own.push_back(body.add_input(named, dims.type(named, scope.build.type(part))));
+      }
+      inner.names[name] = Name{.value = inner.build.sequence_from(kind, own)};
+      continue;
+    }
+    const Tensor* constant = scope.build.graph().constant(value);
+    const ValueId seen =
+        constant ? body.add_constant(std::string(name), *constant)
+                 : body.add_input(std::string(name), dims.type(std::string(name), scope.build.type(value)));
+    inner.names[name] = Name{.value = seen};
+  }
+  for (const auto& [name, value, parts] : captured) {  // all sizes are known now
+    auto contents = scope.build.contents_of(value);
+    if (!contents || scope.build.graph().constant(value)) continue;
+    bool known = true;
+    for (SymbolicNumber& n : *contents) {
+      const auto seen = dims.dim(n.numerator);
+      known = known && seen;
+      if (seen) n.numerator = *seen;
+    }
+    if (known) inner.build.set_contents(inner.names[name].value, *std::move(contents));
+  }
+}
+
+Result<std::vector<Importer::Captured>> Importer::capture(Scope& scope, NodeReader& node) {
+  std::vector<Captured> captured;
+  for (const std::string_view name : free_names(node.proto())) {
+    bool poisoned = false;
+    RK_TRY(const ValueId value, find(scope, name, poisoned));
+    if (value == ValueId::none) return invalid("a branch uses " + quote_name(name) + ", which is absent");
+    Captured c{name, value, {}};
+    if (scope.build.sequence_of(value)) {
+      RK_TRY(c.parts, scope.build.parts_of(value));
+    }
+    captured.push_back(std::move(c));
+  }
+  return captured;
+}
+
+Values Importer::captures_of(const Scope& scope, const std::vector<Captured>& captured) {
+  Values values;
+  for (const Captured& c : captured) {
+    if (scope.build.sequence_of(c.value))
+      values.insert(values.end(), c.parts.begin(), c.parts.end());
+    else if (scope.build.graph().constant(c.value) == nullptr)
+      values.push_back(c.value);
+  }
+  return values;
+}
+
+Values Importer::gather_outputs(Builder& build, const Values& made, const std::vector<OutputKind>& kinds) {
+  Values outputs;
+  size_t at = 0;
+  for (const OutputKind& kind : kinds) {
+    const size_t count = kind ? kind->parts() : 1;
+    if (at + count > made.size()) break;
+    outputs.push_back(kind ? build.sequence_from(*kind, std::span(made).subspan(at, count)) : made[at]);
+    at += count;
+  }
+  return outputs;
+}
 
 Result<AttributeBindings> Importer::bind_attributes(const Scope& scope, const NodeProto& node,
                                                     const FunctionProto& function) {
@@ -173,15 +209,16 @@ Status Importer::call_function(Scope& scope, const NodeProto& node, const Functi
   return {};
 }
 
-Result<GraphRef> Importer::import_body(Scope& scope, const GraphProto& graph, const std::string& where,
-                                       const std::vector<std::pair<std::string_view, ValueId>>& captured) {
+Result<Importer::Body> Importer::import_body(Scope& scope, const GraphProto& graph, const std::string& where,
+                                             const std::vector<Captured>& captured) {
   if (!graph.inputs.empty())
     return invalid("a branch has " + std::to_string(graph.inputs.size()) + " inputs, expected none");
   auto body = std::make_shared<Graph>();
   body->set_name_hint(graph.name.empty() ? "body" : sanitize_symbol(graph.name.substr(0, 200)));
   Builder build(*body);
   Scope inner{.build = build, .opsets = scope.opsets, .bindings = scope.bindings, .path = {}, .where = where};
-  declare_captured(scope, captured, inner);
+  BodyDims dims;
+  declare_captured(scope, captured, inner, dims);
   const size_t problems = problem_count_ + unknown_count_;
   declare_initializers(inner, graph);
   std::vector<std::string_view> outputs;
@@ -189,31 +226,45 @@ Result<GraphRef> Importer::import_body(Scope& scope, const GraphProto& graph, co
   ++depth_;
   convert_nodes(inner, graph.nodes, outputs);
   --depth_;
-  set_outputs(inner, graph);
+  Body made;
+  made.outputs = set_outputs(inner, graph);
   if (problem_count_ + unknown_count_ != problems)
     return Status::error(Code::invalid_argument, "");  // reported
   body->remove_dead();
-  return GraphRef(std::move(body));
+  made.graph = GraphRef(std::move(body));
+  return made;
 }
+
+namespace {
+
+/// The kinds of outputs of two branches: what is known about elements is what is known in both.
+Status join_kinds(std::vector<Importer::OutputKind>& kinds, const std::vector<Importer::OutputKind>& others) {
+  for (size_t i = 0; i < std::min(kinds.size(), others.size()); ++i) {
+    const bool same =
+        bool(kinds[i]) == bool(others[i]) &&
+        (!kinds[i] || (kinds[i]->dtype == others[i]->dtype && kinds[i]->parts() == others[i]->parts()));
+    if (!same)
+      return unsupported(
+          "output " + std::to_string(i) +
+          " is not of one kind in all branches: a tensor, a sequence or an optional of one type");
+    if (kinds[i]) kinds[i]->element = common_shape(kinds[i]->element, others[i]->element);
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Importer::Bodies> Importer::import_bodies(Scope& scope, NodeReader& node,
                                                  const std::vector<std::string_view>& names) {
   if (depth_ >= kDeepest)
     return invalid("functions and branches are more than " + std::to_string(kDeepest) + " deep");
-  std::vector<std::pair<std::string_view, ValueId>> captured;
   Bodies bodies;
-  for (const std::string_view name : free_names(node.proto())) {
-    bool poisoned = false;
-    RK_TRY(const ValueId value, find(scope, name, poisoned));
-    if (value == ValueId::none) return invalid("a branch uses " + quote_name(name) + ", which is absent");
-    captured.emplace_back(name, value);
-  }
+  RK_TRY(std::vector<Captured> captured, capture(scope, node));
   // the condition too: a branch without any input could be evaluated at build
   const ValueId condition = node.input(0);
-  if (std::none_of(captured.begin(), captured.end(), [&](const auto& c) { return c.second == condition; }))
-    captured.emplace_back(node.proto().inputs[0], condition);
-  for (const auto& [name, value] : captured)
-    if (scope.build.graph().constant(value) == nullptr) bodies.captures.push_back(value);
+  if (std::none_of(captured.begin(), captured.end(), [&](const auto& c) { return c.value == condition; }))
+    captured.push_back({node.proto().inputs[0], condition, {}});
+  bodies.captures = captures_of(scope, captured);
   bodies.graphs.resize(names.size());
   std::vector<Diagnostics> failures(names.size());
   GraphRef good;
@@ -222,12 +273,16 @@ Result<Importer::Bodies> Importer::import_bodies(Scope& scope, NodeReader& node,
     RK_CHECK(node.attribute_error());
     Diagnostics outer = std::exchange(problems_, {});
     const size_t count = std::exchange(problem_count_, 0);
-    const Result<GraphRef> body =
-        import_body(scope, *graph, node.where() + std::string(names[i]) + ", ", captured);
+    Result<Body> body = import_body(scope, *graph, node.where() + std::string(names[i]) + ", ", captured);
     failures[i] = std::exchange(problems_, std::move(outer));
     problem_count_ = count;
     if (!body.ok() && !body.status().message().empty()) return body.status();
-    if (body.ok()) good = bodies.graphs[i] = *body;
+    if (!body.ok()) continue;
+    if (good)
+      RK_CHECK(join_kinds(bodies.outputs, body->outputs));
+    else
+      bodies.outputs = body->outputs;
+    good = bodies.graphs[i] = body->graph;
   }
   bool failed = false;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -267,11 +322,12 @@ Status Importer::settle_ranks(Scope& scope, NodeReader& node, Bodies& bodies) {
 }
 
 Result<GraphRef> Importer::failing_body(Scope& scope, const GraphRef& other, const std::string& message,
-                                        const std::vector<std::pair<std::string_view, ValueId>>& captured) {
+                                        const std::vector<Captured>& captured) {
   auto body = std::make_shared<Graph>();
   Builder build(*body);
   Scope inner{.build = build, .opsets = scope.opsets};
-  declare_captured(scope, captured, inner);
+  BodyDims dims;
+  declare_captured(scope, captured, inner, dims);
   Values outputs;
   for (const ValueId v : other->outputs) {
     const auto& [name, type, constant, producer] = (*other)[v];

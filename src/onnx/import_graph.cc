@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "math/copy.h"
+#include "math/sequence.h"
 #include "onnx/importer.h"
 #include "onnx/names.h"
 
@@ -105,6 +106,39 @@ Result<TensorType> Importer::input_type(const ValueInfoProto& input) {
   return type;
 }
 
+Result<Sequence> sequence_kind(const TypeProto& type) {
+  using Kind = TypeProto::Kind;
+  Sequence s;
+  s.is_optional = type.kind == Kind::optional;
+  s.holds_sequence = s.is_optional && type.of_sequence;
+  const auto dtype = dtype_from_onnx(type.elem_type);
+  if (!dtype || !(type.held == Kind::tensor || s.holds_sequence))
+    return unsupported(std::string("it is ") + kind_text(type.kind) +
+                       " of something else than tensors of a known element type, or sequences of them");
+  s.dtype = *dtype;
+  if (type.has_shape && type.shape.size() <= size_t(ops::kSequenceRank)) {
+    s.element.emplace();
+    for (const DimProto& d : type.shape) s.element->emplace_back(d.has_value && d.value >= 0 ? d.value : -1);
+  }
+  return s;
+}
+
+Status Importer::declare_sequence(Scope& scope, const ValueInfoProto& input) {
+  auto kind = sequence_kind(input.type);
+  if (!kind.ok()) return invalid("input " + quote_name(input.name) + ": " + kind.status().message());
+  const std::string name(input.name), symbol = sanitize_symbol(name.substr(0, 200));
+  Graph& graph = scope.build.graph();
+  const auto named = [&](size_t i) { return name + std::string(kSequencePartNames[i]); };
+  Values parts = {
+      graph.add_input(named(0), {kind->dtype, {input_dim(symbol + ".elements", 0, {})}}),
+      graph.add_input(named(1), {DType::i64, {input_dim(symbol + ".count", 0, {}), ops::kSequenceColumns}})};
+  if (kind->parts() == 3) parts.push_back(graph.add_input(named(2), {DType::boolean, {}}));
+  result_.sequences.push_back({name, true, kind->is_optional, kind->holds_sequence});
+  scope.build.begin_node(name, {name});
+  scope.names[input.name] = Name{.value = scope.build.sequence_from(*kind, parts)};
+  return {};
+}
+
 void Importer::declare_initializers(Scope& scope, const GraphProto& graph) {
   const auto declare = [&](std::string_view name, Name entry, Status checked) {
     if (!checked.ok()) {
@@ -139,6 +173,13 @@ void Importer::declare_inputs(Scope& scope, const GraphProto& graph) {
       overridable += model_.ir_version >= 4;
       continue;
     }
+    if (input.type.kind == TypeProto::Kind::sequence || input.type.kind == TypeProto::Kind::optional) {
+      if (const Status declared = declare_sequence(scope, input); !declared.ok()) {
+        report(declared);
+        scope.names[input.name] = Name{.state = Name::State::poisoned};
+      }
+      continue;
+    }
     Result<TensorType> type = input_type(input);
     if (type.ok()) {
       scope.names[input.name] =
@@ -155,10 +196,28 @@ void Importer::declare_inputs(Scope& scope, const GraphProto& graph) {
       report(invalid("a shape is given for " + quote_name(name) + ", which is no input of the model"));
 }
 
-void Importer::set_outputs(Scope& scope, const GraphProto& graph) {
+void Importer::set_output(Scope& scope, const std::string& shown, const std::string& name, ValueId value,
+                          Values& outputs) {
   Graph& ir = scope.build.graph();
+  if (ir.is_input(value) || std::find(outputs.begin(), outputs.end(), value) != outputs.end()) {
+    // outputs are values of their own in the IR, so an alias becomes a copy
+    scope.build.begin_node(name, {name});
+    auto copy = scope.build.finish(ops::Copy{}, {value});
+    if (!copy.ok())
+      return report(Status::error(copy.status().code(), shown + ": " + copy.status().message()));
+    value = (*copy)[0];
+  }
+  if (ir[value].name != name) {
+    if (const ValueId other = ir.find(name); other != ValueId::none) ir.rename(other, name + "/inner");
+    ir.rename(value, name);
+  }
+  outputs.push_back(value);
+}
+
+std::vector<Importer::OutputKind> Importer::set_outputs(Scope& scope, const GraphProto& graph) {
   std::set<std::string_view> names;
   Values outputs;
+  std::vector<OutputKind> kinds;
   for (const ValueInfoProto& output : graph.outputs) {
     const std::string shown = scope.where + "output " + quote_name(output.name);
     if (output.name.empty()) {
@@ -175,32 +234,36 @@ void Importer::set_outputs(Scope& scope, const GraphProto& graph) {
       if (!poisoned) report(invalid(shown + (found.ok() ? " is absent" : ": " + found.status().message())));
       continue;
     }
-    ValueId value = *found;
-    if (ir.is_input(value) || std::find(outputs.begin(), outputs.end(), value) != outputs.end()) {
-      // outputs are values of their own in the IR, so an alias becomes a copy
-      scope.build.begin_node(std::string(output.name), {std::string(output.name)});
-      auto copy = scope.build.finish(ops::Copy{}, {value});
-      if (!copy.ok()) {
-        report(Status::error(copy.status().code(), shown + ": " + copy.status().message()));
-        continue;
-      }
-      value = (*copy)[0];
+    const std::string name(output.name);
+    const Sequence* sequence = scope.build.sequence_of(*found);
+    if (sequence == nullptr) {
+      kinds.emplace_back();
+      set_output(scope, shown, name, *found, outputs);
+      continue;
     }
-    if (ir[value].name != output.name) {
-      if (const ValueId other = ir.find(output.name); other != ValueId::none)
-        ir.rename(other, std::string(output.name) + "/inner");
-      ir.rename(value, std::string(output.name));
+    Sequence kind = *sequence;
+    kind.element = without_symbols(kind.element);
+    kind.items.reset();
+    kinds.emplace_back(std::move(kind));
+    scope.build.begin_node(name, {name});
+    auto parts = scope.build.parts_of(*found);
+    if (!parts.ok()) {
+      report(Status::error(parts.status().code(), shown + ": " + parts.status().message()));
+      continue;
     }
-    outputs.push_back(value);
+    for (size_t i = 0; i < parts->size(); ++i)
+      set_output(scope, shown, name + std::string(kSequencePartNames[i]), (*parts)[i], outputs);
   }
   if (graph.outputs.empty()) report(invalid(scope.where + "the graph has no outputs"));
-  ir.set_outputs(std::move(outputs));
+  scope.build.graph().set_outputs(std::move(outputs));
+  return kinds;
 }
 
 void Importer::note_declared_types(const Scope& scope, const GraphProto& graph) {
   const auto compare = [&](const ValueInfoProto& declared) {
     const Name* name = look_up(scope, declared.name);
-    if (name == nullptr || name->state != Name::State::value || declared.type.kind != TypeProto::Kind::tensor)
+    if (name == nullptr || name->state != Name::State::value ||
+        declared.type.kind != TypeProto::Kind::tensor || scope.build.sequence_of(name->value))
       return;
     const TensorType& type = scope.build.type(name->value);
     const auto dtype = dtype_from_onnx(declared.type.elem_type);
@@ -254,7 +317,11 @@ Status Importer::run() {
   std::vector<std::string_view> outputs;
   for (const ValueInfoProto& output : model_.graph.outputs) outputs.push_back(output.name);
   convert_nodes(scope, model_.graph.nodes, outputs);
-  set_outputs(scope, model_.graph);
+  const auto kinds = set_outputs(scope, model_.graph);
+  for (size_t i = 0; i < kinds.size() && i < model_.graph.outputs.size(); ++i)
+    if (kinds[i])
+      result_.sequences.push_back({std::string(model_.graph.outputs[i].name), false, kinds[i]->is_optional,
+                                   kinds[i]->holds_sequence});
   note_declared_types(scope, model_.graph);
   for (const auto& [problem, where] : unknown_ops_) {
     const auto& [count, first] = where;

@@ -19,6 +19,12 @@ std::string full_name(std::string_view domain, std::string_view op_type) {
   return domain.empty() ? std::string(op_type) : std::string(domain) + "." + std::string(op_type);
 }
 
+/// Converters that look at what kind of value they get.
+bool takes_sequences(std::string_view op_type) {
+  return op_type.starts_with("Sequence") || op_type.starts_with("Optional") || op_type == "Identity" ||
+         op_type == "ConcatFromSequence" || op_type == "Loop";
+}
+
 std::string count_text(size_t count, const char* what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -79,7 +85,9 @@ Result<ValueId> Importer::find(Scope& scope, std::string_view name, bool& poison
     poisoned = true;
     return ValueId::none;
   }
-  entry->value = scope.build.graph().add_constant(std::string(name), *std::move(tensor));
+  entry->value = tensor->dtype() == DType::string
+                     ? scope.build.constant(*std::move(tensor))
+                     : scope.build.graph().add_constant(std::string(name), *std::move(tensor));
   entry->state = Name::State::value;
   return entry->value;
 }
@@ -197,6 +205,9 @@ Status Importer::convert_known(Scope& scope, const NodeProto& node, int opset, c
     if (i >= inputs.size() || inputs[i] == ValueId::none)
       return invalid("input " + std::to_string(i) + " is missing, expected at least " +
                      count_text(converter.least_inputs, "input"));
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (scope.build.sequence_of(inputs[i]) && !takes_sequences(node.op_type))
+      return invalid("input " + std::to_string(i) + " is a sequence or an optional, expected a tensor");
   std::vector<std::string> outputs;
   std::vector<bool> used;
   for (const std::string_view name : node.outputs) {

@@ -49,12 +49,30 @@ class Importer {
   Importer(const ModelProto& model, TensorLoader& tensors, const ImportOptions& options, Imported& result);
   Status run();
 
+  /// A value from outside that a body uses: one tensor, or those of a sequence.
+  struct Captured {
+    std::string_view name;
+    ValueId value = ValueId::none;
+    Values parts;  // of a sequence
+  };
+  /// What a body hands out: a tensor, or the kind of a sequence, whose tensors take as many outputs.
+  using OutputKind = std::optional<Sequence>;
   /// Bodies of a control-flow node as graphs that all take `captures`, and the values captured.
   struct Bodies {
     std::vector<GraphRef> graphs;
     Values captures;
-    std::vector<std::pair<std::string_view, ValueId>> captured;  // with constants
+    std::vector<Captured> captured;  // with constants
+    std::vector<OutputKind> outputs;
   };
+  /// What the names that the node's graphs take from outside stand for.
+  Result<std::vector<Captured>> capture(Scope& scope, NodeReader& node);
+  /// Those that are no constants: the last inputs of every body.
+  static Values captures_of(const Scope& scope, const std::vector<Captured>& captured);
+  /// Outputs of a control-flow op as values of ONNX: tensors, or sequences of several.
+  static Values gather_outputs(Builder& build, const Values& made, const std::vector<OutputKind>& kinds);
+  /// An ONNX Loop or Scan as a loop op; see import_loops.cc.
+  struct LoopParts;
+  Result<Values> import_loop(Scope& scope, NodeReader& node, LoopParts& parts);
   Result<Bodies> import_bodies(Scope& scope, NodeReader& node, const std::vector<std::string_view>& names);
   /// A value keeps its rank: where one branch drops axes of a value and the other passes it on, the other
   /// becomes an error when it is taken. That is how PyTorch exports squeeze(axis).
@@ -66,6 +84,14 @@ class Importer {
   /// The nodes of a graph attribute in place, its inputs being these values.
   Result<Values> inline_graph(Scope& scope, NodeReader& node, const GraphProto& graph, const Values& inputs);
 
+  /// The tensor that a name stands for; for attributes that name values.
+  Result<ValueId> value_named(Scope& scope, std::string_view name) {
+    bool poisoned = false;
+    RK_TRY(const ValueId value, find(scope, name, poisoned));
+    if (value != ValueId::none) return value;
+    return Status::error(Code::invalid_argument, "a value that an attribute names is not made");
+  }
+
   static std::string label(const NodeProto& node, size_t index, int64_t opset);
 
  private:
@@ -76,7 +102,10 @@ class Importer {
   void declare_initializers(Scope& scope, const GraphProto& graph);
   Result<TensorType> input_type(const ValueInfoProto& input);
   Dim input_dim(const std::string& input, size_t axis, const DimProto& dim);
-  void set_outputs(Scope& scope, const GraphProto& graph);
+  std::vector<OutputKind> set_outputs(Scope& scope, const GraphProto& graph);
+  void set_output(Scope& scope, const std::string& shown, const std::string& name, ValueId value,
+                  Values& outputs);
+  Status declare_sequence(Scope& scope, const ValueInfoProto& input);
   void note_declared_types(const Scope& scope, const GraphProto& graph);
 
   // import_nodes.cc
@@ -102,9 +131,17 @@ class Importer {
                                             const FunctionProto& function);
   /// What stands for a branch that cannot be: a graph whose values are errors when they are asked for.
   Result<GraphRef> failing_body(Scope& scope, const GraphRef& other, const std::string& message,
-                                const std::vector<std::pair<std::string_view, ValueId>>& captured);
-  Result<GraphRef> import_body(Scope& scope, const GraphProto& graph, const std::string& where,
-                               const std::vector<std::pair<std::string_view, ValueId>>& captured);
+                                const std::vector<Captured>& captured);
+  struct Body {
+    GraphRef graph;
+    std::vector<OutputKind> outputs;
+  };
+  Result<Body> import_body(Scope& scope, const GraphProto& graph, const std::string& where,
+                           const std::vector<Captured>& captured);
+
+  // import_loops.cc
+  Status append_outputs(Scope& inner, const LoopParts& parts, const Values& carried);
+  Result<Body> import_loop_body(Scope& scope, LoopParts& parts, const std::vector<Captured>& captured);
 
   const ModelProto& model_;
   TensorLoader& tensors_;
@@ -120,6 +157,25 @@ class Importer {
   int depth_ = 0;
   int64_t converted_ = 0, most_converted_ = 0;
 };
+
+/// Dims of an outer graph as a body sees them. A plain symbol keeps its name; an expression becomes a symbol
+/// of its own, since a body only knows the sizes of what it is given.
+class BodyDims {
+ public:
+  TensorType type(const std::string& name, const TensorType& outer);
+  /// Nullopt when the body cannot know it.
+  std::optional<Dim> dim(const Dim& outer) const;
+
+ private:
+  std::set<std::string, std::less<>> bound_;
+  std::map<std::string, Dim> mapped_;
+};
+/// What a declared sequence or optional is; an error for those of other things than tensors.
+Result<Sequence> sequence_kind(const TypeProto& type);
+/// The captured values in a body: constants as they are, others as inputs.
+void declare_captured(Scope& scope, const std::vector<Importer::Captured>& captured, Scope& inner,
+                      BodyDims& dims);
+inline constexpr int kDeepest = 64;  // calls and branches inside each other
 
 /// Names that a graph reads but does not define, each once, in order of first use; `defined` are those known
 /// outside it.

@@ -44,6 +44,9 @@ struct TypeProto {
   int32_t elem_type = 0;  // tensors only
   bool has_shape = false;
   std::span<const DimProto> shape;
+  // Of a sequence or optional: what it holds; elem_type and shape are then those of the tensors inside.
+  Kind held = Kind::absent;
+  bool of_sequence = false;  // an optional sequence; of tensors, as far as this is set
 };
 
 struct ValueInfoProto {
@@ -76,7 +79,7 @@ struct AttributeProto {
   AttributeType type = AttributeType::undefined;
   std::variant<std::monostate, float, int64_t, std::string_view, const TensorProto*, const GraphProto*,
                std::span<const float>, std::span<const int64_t>, std::span<const std::string_view>,
-               std::span<const GraphProto>, const SparseTensorProto*>
+               std::span<const GraphProto>, const SparseTensorProto*, const TypeProto*>
       value;  // monostate also for kinds that no op we know takes
 };
 

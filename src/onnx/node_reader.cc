@@ -100,6 +100,12 @@ Result<Tensor> NodeReader::sparse_tensor(std::string_view name) {
                        "attribute " + quote_name(name) + " is missing, expected a sparse tensor");
 }
 
+const TypeProto* NodeReader::type(std::string_view name) {
+  const auto* value = value_of<const TypeProto*>(name, AttributeType::type_proto);
+  if (!value) fail("attribute " + quote_name(name) + " is missing, expected a type");
+  return value ? *value : nullptr;
+}
+
 const GraphProto* NodeReader::graph(std::string_view name) {
   const auto* value = value_of<const GraphProto*>(name, AttributeType::graph);
   if (!value) fail("attribute " + quote_name(name) + " is missing, expected a graph");

@@ -59,6 +59,7 @@ class NodeReader {
   std::vector<std::string> texts(std::string_view name);
   Result<Tensor> tensor(std::string_view name);  // must be there
   Result<Tensor> sparse_tensor(std::string_view name);
+  const TypeProto* type(std::string_view name);    // null, and the node's error, when it is not there
   const GraphProto* graph(std::string_view name);  // null, and the node's error, when it is not there
   /// A text that names one of the choices: choice("mode", {{"nearest", Mode::nearest}, …}, Mode::nearest).
   template <class E>

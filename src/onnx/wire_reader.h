@@ -35,7 +35,8 @@ class WireReader {
   void attribute_value(std::string_view bytes, const std::array<size_t, 32>& counts, AttributeProto& out);
   void sparse_tensor(std::string_view bytes, SparseTensorProto& out);
   void value_info(std::string_view bytes, ValueInfoProto& out);
-  void type(std::string_view bytes, TypeProto& out);
+  void type(std::string_view bytes, TypeProto& out, int depth = 0);
+  void inner_type(std::string_view bytes, TypeProto& out, int depth);
   void tensor_type(std::string_view bytes, TypeProto& out);
   void shape(std::string_view bytes, TypeProto& out);
   StringEntry entry(std::string_view bytes);

@@ -191,7 +191,24 @@ void WireReader::tensor_type(std::string_view bytes, TypeProto& out) {
   }
 }
 
-void WireReader::type(std::string_view bytes, TypeProto& out) {
+/// The type inside a sequence or an optional.
+void WireReader::inner_type(std::string_view bytes, TypeProto& out, int depth) {
+  constexpr int kDeepest = 8;
+  if (depth >= kDeepest) throw WireError{"types are nested more than 8 deep", {}};
+  for (Message m(bytes); m.next();) {
+    if (m.field() != 1) {
+      m.skip();
+      continue;
+    }
+    TypeProto inner;
+    type(m.bytes(), inner, depth + 1);
+    out.elem_type = inner.elem_type, out.has_shape = inner.has_shape, out.shape = inner.shape;
+    out.held = inner.kind;
+    out.of_sequence = inner.kind == TypeProto::Kind::sequence && inner.held == TypeProto::Kind::tensor;
+  }
+}
+
+void WireReader::type(std::string_view bytes, TypeProto& out, int depth) {
   using Kind = TypeProto::Kind;
   for (Message m(bytes); m.next();) {
     switch (m.field()) {
@@ -199,7 +216,7 @@ void WireReader::type(std::string_view bytes, TypeProto& out) {
         out.kind = Kind::tensor, tensor_type(m.bytes(), out);
         break;
       case 4:
-        out.kind = Kind::sequence, m.skip();
+        out.kind = Kind::sequence, inner_type(m.bytes(), out, depth);
         break;
       case 5:
         out.kind = Kind::map, m.skip();
@@ -211,7 +228,7 @@ void WireReader::type(std::string_view bytes, TypeProto& out) {
         out.kind = Kind::sparse_tensor, m.skip();
         break;
       case 9:
-        out.kind = Kind::optional, m.skip();
+        out.kind = Kind::optional, inner_type(m.bytes(), out, depth);
         break;
       default:
         m.skip();
@@ -375,6 +392,9 @@ void WireReader::attribute_value(std::string_view bytes, const std::array<size_t
         break;
       case 11:
         graph(m.bytes(), graphs.next());
+        break;
+      case 14:
+        make((TypeProto*)nullptr, [&](auto& t) { type(m.bytes(), t); });
         break;
       case 22:
         make((SparseTensorProto*)nullptr, [&](auto& t) { sparse_tensor(m.bytes(), t); });

@@ -25,6 +25,8 @@ Result<Tensors> fold(const Graph& graph, const Node& node, int64_t budget_bytes)
     if (graph.use_count(v) == 1) bytes_freed += c->bytes();
   }
   for (ValueId v : node.outputs) {
+    if (graph[v].type.dtype == DType::string)
+      return Status::error(Code::unsupported, "an engine has no weights that are strings");
     const auto dims = to_dims(graph[v].type.shape);
     if (!dims) return Status::error(Code::unsupported, "an output's size is not known");
     RK_TRY(int64_t count, checked_count(*dims));
@@ -48,6 +50,7 @@ Result<int> fold_constants(Graph& graph, PassContext& context) {
     const bool is_source =
         std::all_of(node.inputs.begin(), node.inputs.end(), [](ValueId v) { return v == ValueId::none; });
     if (is_source && node.op.kind() == OpKind::opaque) continue;  // random numbers and the like
+    if (node.op.name() == "loop") continue;                       // may run for long: not while building
     auto made = fold(graph, node, context.fold_bytes);
     if (!made.ok() || !context.take_budget())
       continue;  // an op that fails on its constants fails when it runs

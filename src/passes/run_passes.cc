@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "ir/patch.h"
 #include "ops/if.h"
+#include "ops/loop.h"
 #include "passes/pass.h"
 
 namespace rekindle {
@@ -36,26 +37,40 @@ Status dump(const Graph& graph, const std::string& folder, int number, std::stri
   return write_file_atomically(folder + "/" + prefix + std::string(pass) + ".rkir", print(graph));
 }
 
-/// The same passes over the branches of ifs. A branch whose types come out otherwise stays as it was.
+/// A copy of the graph after the passes.
+Result<GraphRef> passed(const GraphRef& body, PassContext& context, std::span<const Pass> passes,
+                        const RunOptions& options) {
+  auto copy = std::make_shared<Graph>(*body);
+  RK_CHECK(run_passes(*copy, context, passes, options));
+  return GraphRef(std::move(copy));
+}
+
+/// The same passes over the branches of ifs and the bodies of loops. One whose types come out otherwise stays
+/// as it was.
 Status run_in_branches(Graph& graph, PassContext& context, std::span<const Pass> passes,
                        const RunOptions& options) {
   RunOptions inside;
   inside.disabled = options.disabled;
   std::vector<NodeId> branches;
   for (NodeId n = graph.first(); n != NodeId::none; n = graph.next(n))
-    if (graph[n].op.is<ops::If>()) branches.push_back(n);
+    if (graph[n].op.is<ops::If>() || graph[n].op.is<ops::Loop>()) branches.push_back(n);
   for (const NodeId n : branches) {
-    ops::If changed = *graph[n].op.as<ops::If>();
-    for (GraphRef* body : {&changed.then_branch, &changed.else_branch}) {
-      auto copy = std::make_shared<Graph>(**body);
-      RK_CHECK(run_passes(*copy, context, passes, inside));
-      *body = std::move(copy);
+    Op changed = graph[n].op;
+    if (const auto* branch = changed.as<ops::If>()) {
+      ops::If both;
+      RK_TRY(both.then_branch, passed(branch->then_branch, context, passes, inside));
+      RK_TRY(both.else_branch, passed(branch->else_branch, context, passes, inside));
+      changed = Op(std::move(both));
+    } else {
+      ops::Loop loop = *changed.as<ops::Loop>();
+      RK_TRY(loop.body, passed(loop.body, context, passes, inside));
+      changed = Op(std::move(loop));
     }
     Patch patch(graph);
     RK_TRY(const auto outputs, patch.add(changed, graph[n].inputs));
     for (size_t i = 0; i < outputs.size(); ++i) patch.replace(graph[n].outputs[i], outputs[i]);
     if (const Status status = graph.apply(patch); !status.ok())
-      context.remarks.push_back("the branches of an if stay as they were: " + status.message());
+      context.remarks.push_back("the body of control flow stays as it was: " + status.message());
   }
   return graph.verify();
 }

@@ -24,7 +24,12 @@ class ModelText {
     }
     for (const std::string& name : outputs_)
       if (!name.empty()) graph_.output(name);
-    return model_bytes(graph_, opset_, "\x42" + std::string(1, char(microsoft_.size())) + microsoft_, ir_);
+    std::string domains;
+    for (const auto& [word, domain, version] : kDomains) {
+      const std::string import = opset_bytes(domain, version);
+      domains += "\x42" + std::string(1, char(import.size())) + import;
+    }
+    return model_bytes(graph_, opset_, domains, ir_);
   }
 
  private:
@@ -81,7 +86,9 @@ class ModelText {
     RK_TRY(std::string op, word());
     std::string domain;
     if (in_.accept("::")) {
-      domain = op == "microsoft" ? "com.microsoft" : op;
+      domain = op;
+      for (const auto& [word, full, version] : kDomains)
+        if (op == word) domain = full;
       RK_TRY(op, word());
     }
     std::vector<std::string> inputs;
@@ -145,7 +152,15 @@ class ModelText {
   GraphWriter graph_;
   std::vector<std::string> outputs_;
   int64_t opset_ = 17, ir_ = 8;
-  std::string microsoft_ = opset_bytes("com.microsoft", 1);
+
+  struct Domain {
+    const char *word, *name;
+    int64_t version;
+  };
+  static constexpr Domain kDomains[] = {{"microsoft", "com.microsoft", 1},
+                                        {"ml", "ai.onnx.ml", 5},
+                                        {"preview", "ai.onnx.preview", 1},
+                                        {"training", "ai.onnx.preview.training", 1}};
 };
 
 inline std::string model(std::string_view text) {

@@ -10,8 +10,12 @@ namespace rekindle::cpu {
 
 namespace {
 
-/// Whether a size of the outputs is only known by running the op.
+/// Whether a size of the outputs is only known by running the op, or there are strings, which lie in no
+/// buffer.
 bool makes_outputs(const Region& region) {
+  for (const auto* values : {&region.body.inputs, &region.body.outputs})
+    for (ValueId v : *values)
+      if (region.body[v].type.dtype == DType::string) return true;
   for (ValueId v : region.body.outputs)
     for (const Dim& d : region.body[v].type.shape)
       if (const auto symbol = d.as_symbol(); symbol && region.body.defines_symbol(v, *symbol)) return true;

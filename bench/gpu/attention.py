@@ -29,7 +29,7 @@ def source(shape, tile, stages):
     items, queries, keys, depth, width, causal = shape
     defines = {
         "RK_QUERIES": tile[0], "RK_KEYS": tile[1], "RK_DEPTH": depth, "RK_VALUE_DEPTH": width, "RK_CAUSAL": causal,
-        "RK_DEPTH_PADDED": padded(depth), "RK_VALUE_PADDED": padded(width), "RK_STAGES": stages,
+        "RK_DEPTH_PADDED": padded(depth), "RK_VALUE_PADDED": padded(width), "RK_STAGES": stages, "RK_ALIGNED": 1,
     }  # fmt: skip
     text = "".join(f"#define {name} {value}\n" for name, value in defines.items())
     for file in ("prelude", "copy_async", "mma", "attention_mma"):

@@ -8,6 +8,8 @@
 #include "ir/patch.h"
 #include "ir/subgraph.h"
 #include "math/cast.h"
+#include "math/matmul.h"
+#include "math/movement.h"
 #include "ops/region.h"
 #include "passes/passes.h"
 
@@ -120,9 +122,34 @@ class Fusion {
     }
   }
 
+  bool is_map(NodeId n) const {
+    const Node& node = graph_[n];
+    return node.inputs.size() == 1 && !taken_.contains(n) &&
+           (node.op.is<ops::Reshape>() || node.op.is<ops::Transpose>() || node.op.is<ops::Slice>());
+  }
+
+  /// The reshapes, transposes and slices that make heads of q, k and v and put them together again: kernels
+  /// of GPUs read and write through them. One that cannot takes the region apart again.
+  void absorb_maps(NodeId anchor, Group& group) const {
+    for (size_t i = 0; i < 3; ++i)
+      for (ValueId v = graph_[anchor].inputs[i]; graph_.use_count(v) == 1;) {
+        const NodeId made = graph_[v].producer;
+        if (made == NodeId::none || !is_map(made)) break;
+        group.insert(made);
+        v = graph_[made].inputs[0];
+      }
+    for (ValueId v = graph_[anchor].outputs[0]; graph_.use_count(v) == 1 && !graph_.is_output(v);) {
+      const NodeId user = graph_.users(v)[0];
+      if (!is_map(user) || graph_[user].op.is<ops::Slice>()) break;
+      group.insert(user);
+      v = graph_[user].outputs[0];
+    }
+  }
+
   void plan_group(NodeId start) {
     Group group = grow_tail(start);
     if (graph_[start].op.kind() == OpKind::reduction) grow_head(start, group);
+    if (graph_[start].op.is<ops::Attention>() && context_.target.device != "cpu") absorb_maps(start, group);
     if (group.size() < 2) return explain_alone(start);
     taken_.insert(group.begin(), group.end());
     groups_.push_back(std::move(group));

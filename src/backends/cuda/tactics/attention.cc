@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cuda/tactics/cost_model.h"
+#include "backends/cuda/tactics/attention_views.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
 #include "backends/cuda/tactics/table.h"
@@ -23,9 +24,14 @@ struct AttentionRegion {
   ValueId mask = ValueId::none;
 };
 
-Result<AttentionRegion> as_attention(const Region& region) {
+Result<AttentionRegion> as_attention(const Region& region, bool with_maps = false) {
   AttentionRegion made;
-  RK_TRY(made.parts, split_at_anchor(region));
+  if (with_maps) {
+    made.parts.anchor = region.anchor_node();
+  } else {
+    RK_TRY(made.parts, split_at_anchor(region));
+  }
+  if (!made.parts.anchor) return refuse("the region has no contraction or reduction");
   const Node& node = *made.parts.anchor;
   made.op = node.op.as<ops::Attention>();
   if (!made.op) return refuse("the anchor is " + std::string(node.op.name()) + ", not attention");
@@ -187,11 +193,50 @@ int64_t mma_bytes(const AttentionRegion& made, int64_t queries, int64_t keys, in
   return 2 * (queries * depth + stages * keys * (depth + value_depth));
 }
 
+/// Whether there are index maps in the region, which this kernel reads and writes through.
+Result<bool> takes_maps(const Region& region) {
+  if (!region.anchor_node() || !region.anchor_node()->op.is<ops::Attention>()) return false;
+  for (NodeId n = region.body.first(); n != NodeId::none; n = region.body.next(n))
+    if (region.body[n].op.kind() == OpKind::injective) return true;
+  return false;
+}
+
+/// Writes the part of the body that finds the block's item through index maps: q, k, v, item and epilogue.
+Result<WrittenParts> write_mapped(KernelWriter& w, const Region& region, const AttentionRegion& made,
+                                  const std::vector<MappedValue>& values) {
+  std::string body = "  const int item = blockIdx.y;\n  int rest = item;\n";
+  for (size_t d = made.batch.size(); d-- > 0;) {
+    const std::string z = "z" + std::to_string(d), size = w.dim(made.batch[d]);
+    body += "  const int " + z + " = rest % " + size + ";\n  rest /= " + size + ";\n";
+  }
+  for (size_t i = 0; i < 3; ++i)
+    body += std::string("  ") + "qkv"[i] + " += " + values[i].item_offset(w, made.batch.size()) + ";\n";
+  WrittenParts parts;
+  RK_TRY(parts.mask, write_mask(w, region, made));
+  const TensorType& type = region.output_type(0);
+  RK_TRY(const std::string element, element_type(type.dtype));
+  RK_CHECK(w.output(type, "y"));
+  const bool pairs = values[3].is_aligned(2) && made.value_depth % 2 == 0;
+  w.outside("struct Epilogue {\n  " + element +
+            "* __restrict__ y;\n  int step;\n"
+            "  __device__ __forceinline__ void store(int m, int n, float (&x)[2]) const {\n    " +
+            element + "* const to = y + ((i64)m * step + n);\n" +
+            (pairs ? "    Vector<" + element + ", 2> both;\n    both.at[0] = x[0], both.at[1] = x[1];\n" +
+                         "    rk_store(to, both);\n"
+                   : "    to[0] = x[0];\n    if (n + 1 < RK_VALUE_DEPTH) to[1] = x[1];\n") +
+            "  }\n};\n");
+  w.body(body + "  const Epilogue epilogue{y + " + values[3].item_offset(w, made.batch.size()) + ", " +
+         w.dim(values[3].row_step()) + "};\n");
+  parts.scale = Expr(made.op->scale != 0 ? made.op->scale : 1.0 / std::sqrt(double(made.depth))).text;
+  return parts;
+}
+
 class AttentionMma final : public Tactic {
  public:
   std::string_view name() const override { return "cuda.attention_mma"; }
   Result<Space> offer(const Region& region, const Target& target) const override {
-    RK_TRY(AttentionRegion made, as_attention(region));
+    RK_TRY(const bool with_maps, takes_maps(region));
+    RK_TRY(AttentionRegion made, as_attention(region, with_maps));
     if (region.body[made.parts.anchor->inputs[0]].type.dtype != DType::f16)
       return refuse("the type is f32, needs f16");
     if (target.sm < 75)
@@ -211,11 +256,12 @@ class AttentionMma final : public Tactic {
     return space;
   }
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
-    RK_TRY(AttentionRegion made, as_attention(region));
+    RK_TRY(const bool with_maps, takes_maps(region));
+    RK_TRY(AttentionRegion made, as_attention(region, with_maps));
     const int64_t queries = config[0].second;
     RK_TRY(KernelWriter writer, write(region, made, target, queries, config[1].second));
     return writer.finish("attention_mma", {uint32_t(queries * 2)},
-                         {ceil_div(made.queries, Dim(queries)), made.items}, target);
+                         {ceil_div(made.queries, Dim(queries)), made.items}, target, 1);
   }
 
  private:
@@ -223,8 +269,14 @@ class AttentionMma final : public Tactic {
   static Result<KernelWriter> write(const Region& region, const AttentionRegion& made, const Target& target,
                                     int64_t queries, int64_t keys) {
     KernelWriter w;
+    RK_TRY(const bool with_maps, takes_maps(region));
+    std::vector<MappedValue> values;
+    if (with_maps) {
+      RK_TRY(values, mapped_values(region));
+    }
     for (size_t i = 0; i < 3; ++i)
-      RK_CHECK(w.input(region, made.parts.anchor->inputs[i], std::string(1, "qkv"[i])));
+      RK_CHECK(w.input(region, with_maps ? values[i].tensor : made.parts.anchor->inputs[i],
+                       std::string(1, "qkv"[i])));
     define_sizes(w, made, queries, keys);
     w.define("RK_DEPTH_PADDED", padded(made.depth));
     w.define("RK_VALUE_PADDED", padded(made.value_depth));
@@ -233,11 +285,25 @@ class AttentionMma final : public Tactic {
     w.include("mma.cuh");
     w.include("attention_mma.cuh");
     w.shared_memory(mma_bytes(made, queries, keys, stages(target)));
-    RK_TRY(const WrittenParts parts, write_parts(w, region, made, 2));
-    const std::string sq = w.dim(made.queries), depth = std::to_string(made.depth);
-    w.body("  rk_attention_mma(q, k, v, " + depth + ", " + depth + ", " + std::to_string(made.value_depth) +
-           ", " + sq + ", " + w.dim(made.keys) + ", " + parts.scale + ", " + w.dim(made.op->causal_offset) +
-           ", " + parts.mask + ", item * " + sq + ", epilogue);\n");
+    const std::string sq = w.dim(made.queries);
+    std::string steps, first_row = "item * " + sq;
+    bool aligned = true;
+    WrittenParts parts;
+    if (with_maps) {
+      RK_TRY(parts, write_mapped(w, region, made, values));
+      for (size_t i = 0; i < 3; ++i) {
+        steps += w.dim(values[i].row_step()) + ", ";
+        aligned = aligned && values[i].is_aligned(8);
+      }
+      first_row = "0";
+    } else {
+      RK_TRY(parts, write_parts(w, region, made, 2));
+      const std::string depth = std::to_string(made.depth);
+      steps = depth + ", " + depth + ", " + std::to_string(made.value_depth) + ", ";
+    }
+    w.define("RK_ALIGNED", aligned ? 1 : 0);
+    w.body("  rk_attention_mma(q, k, v, " + steps + sq + ", " + w.dim(made.keys) + ", " + parts.scale + ", " +
+           w.dim(made.op->causal_offset) + ", " + parts.mask + ", " + first_row + ", epilogue);\n");
     return w;
   }
 };

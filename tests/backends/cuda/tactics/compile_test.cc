@@ -284,6 +284,21 @@ std::vector<Case> mma_cases() {
   };
 }
 
+/// Heads of 64 columns taken out of the product that made q, k and v together.
+Case attention_through_maps() {
+  return {"cuda.attention_mma", [] {
+            Maker m({f16({1, 128, 2304})});
+            std::vector<ValueId> heads;
+            for (int64_t i = 0; i < 3; ++i) {
+              const ValueId part = m.add(ops::Slice{{2}, {i * 768}, {(i + 1) * 768}, {1}}, {m.inputs[0]});
+              const ValueId split = m.add(ops::Reshape{{1, 128, 12, 64}}, {part});
+              heads.push_back(m.add(ops::Transpose{{0, 2, 1, 3}}, {split}));
+            }
+            const ValueId y = m.add(ops::Transpose{{0, 2, 1, 3}}, {m.anchor(ops::Attention{}, heads)});
+            return m.finish(m.add(ops::Reshape{{1, 128, 768}}, {y}));
+          }};
+}
+
 Case attention_on_tensor_cores() {
   return {"cuda.attention_mma", [] {
             const TensorType head = f16({1, 12, 128, 64});
@@ -331,6 +346,7 @@ TEST(Kernels, ProductsOnTensorCores) {
     expect_compiles(deep, sm, 1);
   }
   for (const int sm : {75, 80, 86, 90}) expect_compiles(attention_on_tensor_cores(), sm, 1);
+  for (const int sm : {75, 80, 90}) expect_compiles(attention_through_maps(), sm, 0);
 }
 
 TEST(Kernels, TheSameRegionMakesTheSameCode) {

@@ -109,7 +109,9 @@ Result<bool> choose_once(Graph& graph, LoweringContext& context, LoweredNodes& n
 void build_ahead(const Graph& graph, LoweringContext& context) {
   for (NodeId n : graph.order()) {
     const Node& node = graph[n];
-    if (is_view(node) || is_made_in_parts(graph, node) || node.op.is<ops::If>()) continue;
+    if (is_view(graph, node) || is_made_in_parts(graph, node) || node.op.is<ops::If>() ||
+        node.op.is<ops::Loop>())
+      continue;
     auto region = region_of(graph, n, context.sizes);
     if (region.ok()) context.tuner->build_ahead(*std::move(region));
   }

@@ -235,7 +235,7 @@ class Maker:
 
     def model(self, outputs, shapes):
         # operators that need equal sizes would make a symbol mean one number only
-        fixed = any(node.op_type == "Concat" for node in self.nodes)
+        fixed = any(node.op_type in ("Concat", "Squeeze") for node in self.nodes)
 
         def info(name, array):
             dims = [f"{name}_{i}" if not fixed and self.random.random() < 0.15 else d for i, d in enumerate(array.shape)]

@@ -72,6 +72,18 @@ void make_optional(Builder& build, Scope& inner, const Importer::LoopParts& part
   }
 }
 
+/// Outside, what the body declares as a sequence is one.
+void make_plain(Builder& build, const GraphProto& graph, size_t carried, Values& outputs) {
+  for (size_t k = 0; k < carried; ++k) {
+    const Sequence* s = build.sequence_of(outputs[k]);
+    if (!s || s->parts() != 3 || graph.outputs[k + 1].type.kind != TypeProto::Kind::sequence) continue;
+    Sequence plain = *s;
+    plain.is_optional = plain.holds_sequence = false;
+    plain.present = ValueId::none;
+    outputs[k] = build.add_sequence(std::move(plain));
+  }
+}
+
 /// Marks what comes out otherwise than it went in; true when nothing did. An error when no symbol helps.
 Result<bool> settle(Importer::LoopParts& parts, const Importer::LoopParts& before, const Graph& body,
                     const std::vector<Importer::OutputKind>& outputs) {
@@ -286,14 +298,7 @@ Result<Values> Importer::import_loop(Scope& scope, NodeReader& node, LoopParts& 
   RK_TRY(const Values made, tensors_only&& parts.form == Form::loop ? build.finish(op, std::move(inputs))
                                                                     : build.add_all(op, std::move(inputs)));
   Values outputs = gather_outputs(build, made, kinds);
-  for (size_t k = 0; k < carried && parts.form == Form::loop; ++k) {  // declared as a sequence, it is one
-    const Sequence* s = build.sequence_of(outputs[k]);
-    if (!s || s->parts() != 3 || graph.outputs[k + 1].type.kind != TypeProto::Kind::sequence) continue;
-    Sequence plain = *s;
-    plain.is_optional = plain.holds_sequence = false;
-    plain.present = ValueId::none;
-    outputs[k] = build.add_sequence(std::move(plain));
-  }
+  if (parts.form == Form::loop) make_plain(build, graph, carried, outputs);
   return outputs;
 }
 

@@ -234,11 +234,11 @@ class Maker:
                          coordinate_transformation_mode=pick(["half_pixel", "asymmetric"]))
 
     def model(self, outputs, shapes):
-        # operators that need equal sizes would make a symbol mean one number only
+        # operators that need equal sizes would make a symbol mean one number only; a symbol is at least 1
         fixed = any(node.op_type in ("Concat", "Squeeze") for node in self.nodes)
 
         def info(name, array):
-            dims = [f"{name}_{i}" if not fixed and self.random.random() < 0.15 else d for i, d in enumerate(array.shape)]
+            dims = [f"{name}_{i}" if not fixed and d > 0 and self.random.random() < 0.15 else d for i, d in enumerate(array.shape)]
             return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), dims)
 
         graph = helper.make_graph(

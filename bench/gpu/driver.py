@@ -23,6 +23,8 @@ def compile_text(job):
     nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
     arch = f"-arch={'sm' if kind == 'cubin' else 'compute'}_{sm}"
     options = [arch, f"-DRK_SM={sm}", "--std=c++17", "--ptxas-options=-v", "--no-source-include"]
+    if "#define RK_KEEP_ORDER 1" in source:
+        options.append("--ptxas-options=-O1")
     array = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
     code = nvrtc.nvrtcCompileProgram(program, len(options), array)
 

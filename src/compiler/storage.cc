@@ -3,6 +3,7 @@
 #include "compiler/storage.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "math/movement.h"
 
@@ -125,7 +126,22 @@ class StoragePlanner {
     if (is_index_map<ops::Transpose>(producer) && place_untransposed(producer, at)) return true;
     if (contiguous) return !shape_of(v).empty();
     return made.choice.kernel.strided_output && node.outputs.size() == 1 &&
-           has_contiguous_rows(shape_of(v), at.strides);
+           has_contiguous_rows(shape_of(v), at.strides) && (alignment_ == 1 || has_even_rows(v, at.strides));
+  }
+
+  /// Whether the rows lie all at the same distance, one that keeps them aligned: what kernels of a device
+  /// other than the host ask for.
+  bool has_even_rows(ValueId v, const Strides& strides) const {
+    const Shape& shape = shape_of(v);
+    std::optional<Dim> next;
+    for (size_t i = shape.size(); i-- > 0;) {
+      if (i + 1 == shape.size() || shape[i].is(1)) continue;
+      if (next ? strides[i] != *next
+               : !(strides[i] * Dim(bytes_of_element(graph_, v))).divisible_by(alignment_))
+        return false;
+      next = strides[i] * shape[i];
+    }
+    return true;
   }
 
   /// Makes the input of a transpose where its output lies, so that the transpose is no step.

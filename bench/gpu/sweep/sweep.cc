@@ -65,8 +65,8 @@ void compile_all(const Tactic& tactic, const Region& region, const Target& targe
   for (std::thread& worker : workers) worker.join();
 }
 
-Json entry_of(const Config& config, const BuiltKernel& built, double microseconds) {
-  const cuda::SimtTile& tile = cuda::simt_tile(cuda::axis_of(config, "tile", 0));
+Json entry_of(const Config& config, const BuiltKernel& built, const Target& target, double microseconds) {
+  const cuda::SimtTile tile = cuda::simt_config(config, target).tile;
   Json json;
   json["config"] = to_string(config);
   json["tile"] = {tile.m, tile.n, tile.k, tile.thread_m, tile.thread_n};
@@ -98,7 +98,7 @@ Result<Json> sweep(const Shape& shape, const Tactic& tactic, const Target& targe
     if (!point.built.ok()) continue;
     const auto time = measure(device, region, *point.built, 1, &inputs, nullptr);
     if (!time.ok()) continue;
-    json["tiles"].push_back(entry_of(point.config, *point.built, *time));
+    json["tiles"].push_back(entry_of(point.config, *point.built, target, *time));
     best = std::min(best, *time);
     const auto predicted = tactic.predict(region, point.config, target, &*point.built);
     if (predicted.ok() && predicted->microseconds < expected)

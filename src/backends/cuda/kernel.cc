@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "backends/cuda/runs.h"
+
 namespace rekindle::cuda {
 
 namespace {
@@ -32,6 +34,24 @@ Status load_image(const CodeImage& image, const std::string& name, Module& modul
   RK_DRIVER_CHECK(driver, get_function(&module.function, module.module, name.c_str()),
                   "the code of " + name + " has no function of that name");
   return {};
+}
+
+Result<std::shared_ptr<void>> allocate_zeros(const std::shared_ptr<const GpuContext>& context,
+                                             int64_t bytes) {
+  RK_CHECK(context->make_current());
+  Address address = 0;
+  RK_DRIVER_CHECK(context->driver(), allocate(&address, size_t(std::max<int64_t>(bytes, 4))),
+                  "allocating " + std::to_string(bytes) + " bytes of counters");
+  std::shared_ptr<void> memory(reinterpret_cast<void*>(address), [context](void* p) {
+    if (context->make_current().ok()) context->driver().free(reinterpret_cast<Address>(p));
+  });
+  RK_TRY(std::unique_ptr<Stream> stream, CudaStream::create(context));
+  RK_DRIVER_CHECK(
+      context->driver(),
+      fill(address, 0, size_t(std::max<int64_t>(bytes, 4)), static_cast<CudaStream&>(*stream).handle()),
+      "clearing counters");
+  RK_CHECK(stream->synchronize());
+  return memory;
 }
 
 class CudaKernel final : public Kernel {
@@ -65,10 +85,16 @@ Module::~Module() {
 }
 
 Status CudaLaunch::set(const LaunchShapes& shapes, const std::string& name) {
-  const size_t skipped = params_.has_workspace ? 1 : 0;
+  const size_t skipped = (params_.has_workspace ? 1 : 0) + (params_.has_counters ? 1 : 0);
   if (shapes.scalars.size() < skipped)
     return Status::error(Code::internal, name + " has no scalar for the size of its workspace");
-  if (skipped) workspace_bytes_ = shapes.scalars[0];
+  if (params_.has_workspace) workspace_bytes_ = shapes.scalars[0];
+  if (params_.has_counters) {
+    const int64_t count = shapes.scalars[skipped - 1];
+    if (count < 0 || count > INT32_MAX)
+      return Status::error(Code::unsupported, name + " needs " + std::to_string(count) + " counters");
+    RK_TRY(counters_, allocate_zeros(module_->context, count * 4));
+  }
   inputs_ = shapes.inputs.size();
   outputs_ = shapes.outputs.size();
   if (inputs_ + outputs_ + shapes.scalars.size() + 1 > kMostArguments)
@@ -80,6 +106,7 @@ Status CudaLaunch::set(const LaunchShapes& shapes, const std::string& name) {
                                                   ", its kernel counts in 32 bits");
     scalars_.push_back(int32_t(value));
   }
+  RK_CHECK(add_runs(params_, shapes.outputs, name, scalars_));
   for (size_t i = 0; i < 3; ++i) {
     const int64_t size = i < shapes.grid.size() ? shapes.grid[i] : 1;
     if (size < 0 || size > (i == 0 ? kMostGridX : kMostGridYZ))
@@ -102,6 +129,7 @@ KernelNode CudaLaunch::node(Arguments& arguments, const void* const* inputs, voi
   for (size_t i = 0; i < inputs_; ++i) add_pointer(inputs[i]);
   for (size_t i = 0; i < outputs_; ++i) add_pointer(outputs[i]);
   if (params_.has_workspace) add_pointer(workspace);
+  if (params_.has_counters) add_pointer(counters_.get());
   for (int32_t& scalar : scalars_) arguments.places[count++] = &scalar;
   return {module_->function,
           grid_[0],

@@ -66,6 +66,7 @@ class CudaLaunch final : public Launch {
   std::vector<int32_t> scalars_;
   size_t inputs_ = 0, outputs_ = 0;
   int64_t workspace_bytes_ = 0;
+  std::shared_ptr<void> counters_;
   unsigned grid_[3] = {1, 1, 1}, block_[3] = {1, 1, 1};
 };
 

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/emulator/device.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "backends/cuda/code.h"
+#include "backends/cuda/runs.h"
 #include "backends/emulator/grid_run.h"
 
 namespace rekindle {
@@ -29,10 +31,11 @@ class EmulatorLaunch final : public Launch {
       : module_(std::move(module)), params_(std::move(params)) {}
 
   Status set(const LaunchShapes& shapes) {
-    const size_t skipped = params_.has_workspace ? 1 : 0;
+    const size_t skipped = (params_.has_workspace ? 1 : 0) + (params_.has_counters ? 1 : 0);
     if (shapes.scalars.size() < skipped)
       return Status::error(Code::internal, module_->name() + " has no scalar for the size of its workspace");
-    if (skipped) workspace_bytes_ = shapes.scalars[0];
+    if (params_.has_workspace) workspace_bytes_ = shapes.scalars[0];
+    if (params_.has_counters) counters_.assign(size_t(std::max<int64_t>(shapes.scalars[skipped - 1], 0)), 0);
     inputs_.assign(shapes.inputs.begin(), shapes.inputs.end());
     outputs_.assign(shapes.outputs.begin(), shapes.outputs.end());
     scalars_.assign(shapes.scalars.begin() + long(skipped), shapes.scalars.end());
@@ -51,6 +54,9 @@ class EmulatorLaunch final : public Launch {
       shape_.blocks[i] = uint32_t(size);
       shape_.threads[i] = i < params_.block.size() ? params_.block[i] : 1;
     }
+    std::vector<int32_t> runs;
+    RK_CHECK(cuda::add_runs(params_, shapes.outputs, module_->name(), runs));
+    scalars_.insert(scalars_.end(), runs.begin(), runs.end());
     shape_.dynamic_shared = params_.shared_bytes;
     RK_TRY(stacks_, FiberStacks::make(size_t(shape_.threads[0]) * shape_.threads[1] * shape_.threads[2]));
     return {};
@@ -82,6 +88,12 @@ class EmulatorLaunch final : public Launch {
                            zeroed);
       add(workspace);
     }
+    if (params_.has_counters) {
+      const int64_t bytes = int64_t(counters_.size()) * 4;
+      memory.add_workspace({"the counters", reinterpret_cast<const std::byte*>(counters_.data()), bytes},
+                           bytes);
+      add(counters_.data());
+    }
     arguments.insert(arguments.end(), scalars_.begin(), scalars_.end());
     const std::lock_guard lock(module_->in_use());
     return GridRun(*module_, shape_, arguments, memory, stacks_).run();
@@ -93,6 +105,7 @@ class EmulatorLaunch final : public Launch {
   std::vector<ArgShape> inputs_, outputs_;
   std::vector<int64_t> scalars_;
   int64_t workspace_bytes_ = 0;
+  std::vector<uint32_t> counters_;
   GridShape shape_;
   FiberStacks stacks_;
 };

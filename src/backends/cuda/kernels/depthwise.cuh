@@ -7,8 +7,9 @@
 
 template <class T, class Epilogue>
 __device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const float* __restrict__ w, int batch,
-                                             const Epilogue& epilogue) {
-  constexpr int groups = (RK_IN_CHANNELS + 3) / 4, strips = (RK_OUT_W + RK_STRIP - 1) / RK_STRIP;
+                                             const Window& window, const Epilogue& epilogue) {
+  constexpr int groups = (RK_IN_CHANNELS + 3) / 4;
+  const int strips = (window.out_w + RK_STRIP - 1) / RK_STRIP;
   constexpr int columns = (RK_STRIP - 1) * RK_STRIDE_W + (RK_KERNEL_W - 1) * RK_DILATION_W + 1;
   constexpr bool vectors = RK_IN_CHANNELS % 4 == 0;
   int t = blockIdx.x * blockDim.x + threadIdx.x;
@@ -16,7 +17,7 @@ __device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const floa
   t /= groups;
   const int q = t % strips * RK_STRIP;
   t /= strips;
-  const int p = t % RK_OUT_H, n = t / RK_OUT_H;
+  const int p = t % window.out_h, n = t / window.out_h;
   if (n >= batch) return;
   const int h0 = p * RK_STRIDE_H - RK_PAD_H, w0 = q * RK_STRIDE_W - RK_PAD_W;
   float sums[RK_STRIP][4];
@@ -27,17 +28,17 @@ __device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const floa
 #pragma unroll
   for (int r = 0; r < RK_KERNEL_H; ++r) {
     const int h = h0 + r * RK_DILATION_H;
-    if (unsigned(h) >= unsigned(RK_IN_H)) continue;
+    if (unsigned(h) >= unsigned(window.in_h)) continue;
     Vector<float, 4> taps[RK_KERNEL_W];  // rows of the weights are padded to fours
 #pragma unroll
     for (int s = 0; s < RK_KERNEL_W; ++s)
       taps[s] = rk_load<float, 4>(w + (r * RK_KERNEL_W + s) * groups * 4 + c);
-    const T* line = x + (i64)(n * RK_IN_H + h) * RK_IN_W * RK_IN_CHANNELS + c;
+    const T* line = x + (i64)(n * window.in_h + h) * window.in_w * RK_IN_CHANNELS + c;
 #pragma unroll
     for (int column = 0; column < columns; ++column) {
       const int at = w0 + column;
       Vector<float, 4> v;
-      if (unsigned(at) < unsigned(RK_IN_W)) {
+      if (unsigned(at) < unsigned(window.in_w)) {
         if (vectors) {
           const Vector<T, 4> loaded = rk_load<T, 4>(line + at * RK_IN_CHANNELS);
 #pragma unroll
@@ -63,5 +64,5 @@ __device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const floa
   }
 #pragma unroll
   for (int j = 0; j < RK_STRIP; ++j)
-    if (q + j < RK_OUT_W) epilogue.store((n * RK_OUT_H + p) * RK_OUT_W + q + j, c, sums[j]);
+    if (q + j < window.out_w) epilogue.store((n * window.out_h + p) * window.out_w + q + j, c, sums[j]);
 }

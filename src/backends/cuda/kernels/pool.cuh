@@ -2,15 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 template <class T, class Epilogue>
-__device__ __forceinline__ void rk_pool(const T* __restrict__ x, int batch, const Epilogue& epilogue) {
+__device__ __forceinline__ void rk_pool(const T* __restrict__ x, int batch, const Window& window,
+                                        const Epilogue& epilogue) {
   constexpr int groups = (RK_IN_CHANNELS + 3) / 4;
   constexpr bool vectors = RK_IN_CHANNELS % 4 == 0;
   int t = blockIdx.x * blockDim.x + threadIdx.x;
   const int c = t % groups * 4;
   t /= groups;
-  const int q = t % RK_OUT_W;
-  t /= RK_OUT_W;
-  const int p = t % RK_OUT_H, n = t / RK_OUT_H;
+  const int q = t % window.out_w;
+  t /= window.out_w;
+  const int p = t % window.out_h, n = t / window.out_h;
   if (n >= batch) return;
   float result[4];
 #pragma unroll
@@ -21,10 +22,10 @@ __device__ __forceinline__ void rk_pool(const T* __restrict__ x, int batch, cons
     for (int s = 0; s < RK_KERNEL_W; ++s) {
       const int w = q * RK_STRIDE_W - RK_PAD_W + s * RK_DILATION_W;
       // What average pools divide by: taps on the picture, or on it and its padding.
-      if (RK_COUNT_PADDING) count += h < RK_IN_H + RK_PAD_END_H && w < RK_IN_W + RK_PAD_END_W;
-      if (unsigned(h) >= unsigned(RK_IN_H) || unsigned(w) >= unsigned(RK_IN_W)) continue;
+      if (RK_COUNT_PADDING) count += h < window.in_h + RK_PAD_END_H && w < window.in_w + RK_PAD_END_W;
+      if (unsigned(h) >= unsigned(window.in_h) || unsigned(w) >= unsigned(window.in_w)) continue;
       if (!RK_COUNT_PADDING) ++count;
-      const T* at = x + ((i64)(n * RK_IN_H + h) * RK_IN_W + w) * RK_IN_CHANNELS + c;
+      const T* at = x + ((i64)(n * window.in_h + h) * window.in_w + w) * RK_IN_CHANNELS + c;
       if (vectors) {
         const Vector<T, 4> v = rk_load<T, 4>(at);
 #pragma unroll
@@ -40,5 +41,5 @@ __device__ __forceinline__ void rk_pool(const T* __restrict__ x, int batch, cons
 #pragma unroll
     for (int i = 0; i < 4; ++i) result[i] = result[i] / float(count);
   }
-  epilogue.store((n * RK_OUT_H + p) * RK_OUT_W + q, c, result);
+  epilogue.store((n * window.out_h + p) * window.out_w + q, c, result);
 }

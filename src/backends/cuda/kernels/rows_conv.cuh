@@ -1,48 +1,56 @@
 // The left matrix of a convolution seen as a product: the patches of an NHWC tensor, never written out.
 // SPDX-License-Identifier: Apache-2.0
-/// Rows are the output positions of a convolution over an NHWC tensor, columns run over (r, s, c).
+/// Rows are the output positions of a convolution over an NHWC tensor, columns run over (r, s, c) with the
+/// channels padded to RK_CHANNELS, so that four neighbours are of one position. RK_GIVEN_CHANNELS of them
+/// exist.
 struct RkConvRows {
-  const float* x;
-  int rows;
-  static constexpr int depth = RK_KERNEL_H * RK_KERNEL_W * RK_CHANNELS;
+  const float* __restrict__ x;
+  int rows, first_channel;
+  Window window;
+  static constexpr bool vectors = RK_A_VECTORS;
+  static constexpr int taps = RK_KERNEL_H * RK_KERNEL_W;
+  static constexpr bool has_mask = taps <= 32;  // else whether a tap is inside is worked out for each
   struct Row {
-    const float* at;  // of the window's corner, which may lie outside
+    int at;  // offset of the window's corner, which may lie outside
     int h, w;
-    bool inside;
+    u32 mask;  // bit r * RK_KERNEL_W + s: whether that tap lies on the picture
   };
+  struct Column {
+    int r, s, offset;
+    bool exists;
+  };
+  __device__ __forceinline__ bool tap(int h, int w, int r, int s) const {
+    return unsigned(h + r * RK_DILATION_H) < unsigned(window.in_h) &&
+           unsigned(w + s * RK_DILATION_W) < unsigned(window.in_w);
+  }
   __device__ __forceinline__ Row row(int m) const {
     const bool inside = m < rows;
     if (!inside) m = 0;
-    const int q = m % RK_OUT_W, t = m / RK_OUT_W, p = t % RK_OUT_H, n = t / RK_OUT_H;
-    const int h = p * RK_STRIDE_H - RK_PAD_H, w = q * RK_STRIDE_W - RK_PAD_W;
-    return {x + ((long long)(n * RK_IN_H + h) * RK_IN_W + w) * RK_IN_CHANNELS + RK_FIRST_CHANNEL, h, w,
-            inside};
-  }
-  __device__ __forceinline__ bool valid(const Row& row, int r, int s) const {
-    return row.inside && unsigned(row.h + r * RK_DILATION_H) < unsigned(RK_IN_H) &&
-           unsigned(row.w + s * RK_DILATION_W) < unsigned(RK_IN_W);
-  }
-  __device__ __forceinline__ static int offset(int r, int s, int c) {
-    return (r * RK_DILATION_H * RK_IN_W + s * RK_DILATION_W) * RK_IN_CHANNELS + c;
-  }
-  __device__ __forceinline__ void load(const Row& row, int k, float (&x)[4]) const {
-    if (RK_A_VECTORS) {  // the channels come in fours: all four are of one position
-      const int c = k % RK_CHANNELS, rs = k / RK_CHANNELS, s = rs % RK_KERNEL_W, r = rs / RK_KERNEL_W;
-      if (r < RK_KERNEL_H && valid(row, r, s)) {
-        const Vector<float, 4> v = rk_load<float, 4>(row.at + offset(r, s, c));
+    const int q = m % window.out_w, t = m / window.out_w, p = t % window.out_h, n = t / window.out_h;
+    Row row;
+    row.h = p * RK_STRIDE_H - RK_PAD_H;
+    row.w = q * RK_STRIDE_W - RK_PAD_W;
+    row.at = ((n * window.in_h + row.h) * window.in_w + row.w) * RK_IN_CHANNELS + first_channel;
+    row.mask = 0;
+    if (!inside) row.h = -(1 << 28);  // no tap is on any picture
+    if (has_mask) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) x[i] = v.at[i];
-      } else {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) x[i] = 0.f;
-      }
-      return;
+      for (int i = 0; i < taps; ++i)
+        if (tap(row.h, row.w, i / RK_KERNEL_W, i % RK_KERNEL_W)) row.mask |= 1u << i;
     }
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int e = k + i, c = e % RK_CHANNELS, rs = e / RK_CHANNELS, s = rs % RK_KERNEL_W,
-                r = rs / RK_KERNEL_W;
-      x[i] = r < RK_KERNEL_H && valid(row, r, s) ? row.at[offset(r, s, c)] : 0.f;
-    }
+    return row;
+  }
+  __device__ __forceinline__ Column column(int k) const {
+    const int c = k % RK_CHANNELS, rs = k / RK_CHANNELS, s = rs % RK_KERNEL_W, r = rs / RK_KERNEL_W;
+    return {r, s, (r * RK_DILATION_H * window.in_w + s * RK_DILATION_W) * RK_IN_CHANNELS + c,
+            RK_CHANNELS == RK_GIVEN_CHANNELS || c < RK_GIVEN_CHANNELS};
+  }
+  __device__ __forceinline__ bool inside(const Row& row, const Column& column) const {
+    if (!column.exists) return false;
+    if (has_mask) return row.mask >> (column.r * RK_KERNEL_W + column.s) & 1u;
+    return tap(row.h, row.w, column.r, column.s);
+  }
+  __device__ __forceinline__ const float* at(const Row& row, const Column& column) const {
+    return x + (row.at + column.offset);
   }
 };

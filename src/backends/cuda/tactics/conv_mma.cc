@@ -13,7 +13,7 @@ namespace {
 MmaProblem problem_of(const ConvRegion& conv) {
   const WindowShape& s = conv.shape;
   MmaProblem problem;
-  problem.rows = s.batch * Dim(s.out_h * s.out_w);
+  problem.rows = s.rows();
   problem.columns = Dim(conv.out_channels);
   problem.depth = Dim(s.kernel_h * s.kernel_w * s.channels);
   problem.gathers = true;
@@ -26,6 +26,8 @@ class ConvMma final : public Tactic {
   Result<Space> offer(const Region& region, const Target& target) const override {
     RK_TRY(ConvRegion conv, as_conv(region));
     if (conv.shape.dtype != DType::f16) return refuse("the type is f32, needs f16");
+    if (!conv.shape.in_h.as_int() || !conv.shape.in_w.as_int())
+      return refuse("the size of the picture is only known by running");
     if (conv.op->group != 1) return refuse("it has " + std::to_string(conv.op->group) + " groups");
     RK_TRY(Space space, mma_space(problem_of(conv), region.sizes, target));
     RK_CHECK(write(region, conv, space.configs(0).front()).status());

@@ -18,25 +18,23 @@ Result<WindowShape> window_shape(const TensorType& x, const TensorType& y, const
   if (!channels) return refuse("the number of channels is only known by running");
   shape.channels = *channels;
   for (size_t i = 0; i < axes; ++i) {
-    const auto in = x.shape[1 + i].as_int(), out = y.shape[1 + i].as_int(),
-               kernel = window.kernel[i].as_int();
-    if (!in || !out || !kernel) return refuse("the size " + to_string(x.shape) + " is only known by running");
+    const Dim in = x.shape[1 + i], out = y.shape[1 + i];
+    const auto kernel = window.kernel[i].as_int(), size = in.as_int();
+    if (!kernel) return refuse("the size of the kernel is only known by running");
+    if (!size && window.auto_pad != ops::AutoPad::explicit_pads)
+      return refuse("its padding depends on the size " + to_string(x.shape));
     const bool is_width = i + 1 == axes;
-    (is_width ? shape.in_w : shape.in_h) = *in;
-    (is_width ? shape.out_w : shape.out_h) = *out;
+    (is_width ? shape.in_w : shape.in_h) = in;
+    (is_width ? shape.out_w : shape.out_h) = out;
     (is_width ? shape.kernel_w : shape.kernel_h) = *kernel;
     (is_width ? shape.stride_w : shape.stride_h) = window.strides[i];
     (is_width ? shape.dilation_w : shape.dilation_h) = window.dilations[i];
-    (is_width ? shape.pad_w : shape.pad_h) = window.padding(i, *in).first;
+    (is_width ? shape.pad_w : shape.pad_h) = size ? window.padding(i, *size).first : window.begin[i];
   }
   return shape;
 }
 
-void define_window(KernelWriter& writer, const WindowShape& shape) {
-  writer.define("RK_IN_H", shape.in_h);
-  writer.define("RK_IN_W", shape.in_w);
-  writer.define("RK_OUT_H", shape.out_h);
-  writer.define("RK_OUT_W", shape.out_w);
+std::string define_window(KernelWriter& writer, const WindowShape& shape) {
   writer.define("RK_KERNEL_H", shape.kernel_h);
   writer.define("RK_KERNEL_W", shape.kernel_w);
   writer.define("RK_STRIDE_H", shape.stride_h);
@@ -46,6 +44,24 @@ void define_window(KernelWriter& writer, const WindowShape& shape) {
   writer.define("RK_PAD_H", shape.pad_h);
   writer.define("RK_PAD_W", shape.pad_w);
   writer.define("RK_IN_CHANNELS", shape.channels);
+  // Kernels over pictures of known size name them by macros.
+  const std::pair<const char*, const Dim&> names[] = {
+      {"RK_IN_H", shape.in_h}, {"RK_IN_W", shape.in_w}, {"RK_OUT_H", shape.out_h}, {"RK_OUT_W", shape.out_w}};
+  for (const auto& [name, size] : names)
+    if (const auto value = size.as_int()) writer.define(name, *value);
+  const std::pair<const char*, const Dim&> sizes[] = {
+      {"in_h", shape.in_h}, {"in_w", shape.in_w}, {"out_h", shape.out_h}, {"out_w", shape.out_w}};
+  std::string members, initial;
+  for (const auto& [name, size] : sizes) {
+    if (const auto value = size.as_int()) {
+      members += std::string("  static constexpr int ") + name + " = " + std::to_string(*value) + ";\n";
+    } else {
+      members += std::string("  int ") + name + ";\n";
+      initial += (initial.empty() ? "" : ", ") + writer.dim(size);
+    }
+  }
+  writer.preamble("struct Window {\n" + members + "};\n");
+  return "  const Window window{" + initial + "};\n";
 }
 
 Result<ConvRegion> as_conv(const Region& region) {

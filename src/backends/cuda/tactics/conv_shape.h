@@ -8,21 +8,23 @@
 
 namespace rekindle::cuda {
 
-/// Two spatial axes; one axis is a picture of height 1. The batch may be symbolic, the picture may not.
+/// Two spatial axes; one axis is a picture of height 1. The batch and the picture may be symbolic.
 struct WindowShape {
   DType dtype = DType::f32;  // of the picture: f32 or f16
-  Dim batch = 1;
-  int64_t in_h = 1, in_w = 1, out_h = 1, out_w = 1;
+  Dim batch = 1, in_h = 1, in_w = 1, out_h = 1, out_w = 1;
   int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int64_t pad_h = 0, pad_w = 0;  // before the picture
   int64_t channels = 1;
+  Dim rows() const { return batch * out_h * out_w; }  // output positions
 };
 
-/// Of an NHWC input, an output and the window between them. Refuses symbolic pictures and other layouts.
+/// Of an NHWC input, an output and the window between them. Refuses other layouts, and padding that depends
+/// on a symbolic size.
 Result<WindowShape> window_shape(const TensorType& x, const TensorType& y, const ops::Window& window,
                                  ops::Layout layout);
-/// Defines RK_IN_H, RK_KERNEL_H and the others.
-void define_window(KernelWriter& writer, const WindowShape& shape);
+/// Defines RK_KERNEL_H and the others that are known at build, and `struct Window` with the picture's sizes.
+/// Returns the statement of the body that makes `window`.
+std::string define_window(KernelWriter& writer, const WindowShape& shape);
 
 struct ConvRegion {
   AnchoredRegion parts;

@@ -24,8 +24,9 @@ class Depthwise final : public Tactic {
     Space space;
     space.axis("strip", {4, 2, 1, 8}).axis("threads", {128, 256, 64});
     space.require("the strip's columns stay in registers", [s](const Config& config) {
+      const auto width = s.out_w.as_int();
       return config[0].second == 1 ||
-             (config[0].second <= s.out_w &&
+             ((!width || config[0].second <= *width) &&
               (config[0].second - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 <= kMostColumns);
     });
     return space;
@@ -35,7 +36,7 @@ class Depthwise final : public Tactic {
     const int64_t strip = config[0].second, threads = config[1].second;
     RK_TRY(KernelWriter writer, write(region, conv, strip));
     const WindowShape& s = conv.shape;
-    const Dim work = s.batch * Dim(s.out_h * ((s.out_w + strip - 1) / strip) * ((s.channels + 3) / 4));
+    const Dim work = s.batch * s.out_h * ceil_div(s.out_w, Dim(strip)) * Dim((s.channels + 3) / 4);
     return writer.finish("depthwise", {uint32_t(threads)}, {ceil_div(work, Dim(threads))}, target);
   }
   Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
@@ -49,7 +50,7 @@ class Depthwise final : public Tactic {
     const double taps = double(s.kernel_h * s.kernel_w);
     FlatWork work;
     work.threads =
-        size_at(region, s.batch) * double(s.out_h * ((s.out_w + strip - 1) / strip) * ((s.channels + 3) / 4));
+        size_at(region, s.batch * s.out_h * ceil_div(s.out_w, Dim(strip))) * double((s.channels + 3) / 4);
     work.instructions = 60 + double(s.kernel_h) * (8 * columns + 2 * double(s.kernel_w) + 6) +
                         4 * taps * double(strip) + 12 * double(strip);
     work.memory_bytes = bytes_touched(region);
@@ -69,11 +70,11 @@ class Depthwise final : public Tactic {
     RK_TRY(Tensor packed,
            pack_columns(taps, s.channels, [&](int64_t tap, int64_t c) { return from[c * taps + tap]; }));
     w.constant(std::move(packed), "b");
-    define_window(w, s);
+    const std::string window = define_window(w, s);
     w.define("RK_STRIP", strip);
     w.include("depthwise.cuh");
     RK_TRY(std::string epilogue, write_epilogue(w, region, conv.parts, Dim(s.channels), 4, conv.bias));
-    w.body(epilogue + "  rk_depthwise(a, b, " + w.dim(s.batch) + ", epilogue);\n");
+    w.body(epilogue + window + "  rk_depthwise(a, b, " + w.dim(s.batch) + ", window, epilogue);\n");
     return w;
   }
 };

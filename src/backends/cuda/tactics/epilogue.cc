@@ -17,6 +17,7 @@ class EpilogueText {
         region_(region),
         parts_(parts),
         is_vector_(columns.divisible_by(width)),
+        columns_size_(columns),
         columns_(writer.dim(columns)),
         lanes_(std::to_string(width)),
         names_{{parts.anchor->outputs[0], "x[j]"}} {}
@@ -78,6 +79,13 @@ class EpilogueText {
   }
 
   Status add_outputs() {
+    // Where output 0 may be part of a concatenation its rows have a distance of their own.
+    std::string at = "e";
+    const Shape& shape = region_.body[region_.body.outputs[0]].type.shape;
+    if (region_.body.outputs.size() == 1 && !shape.empty() && shape.back() == columns_size_) {
+      add_member("int", writer_.row_step());
+      at = "m * row_step + n";
+    }
     for (size_t o = 0; o < region_.body.outputs.size(); ++o) {
       const ValueId v = region_.body.outputs[o];
       RK_TRY(std::string element, element_type(region_.body[v].type.dtype));
@@ -86,9 +94,9 @@ class EpilogueText {
       add_member(element + "* __restrict__", name);
       results_ += "    Vector<" + element + ", " + lanes_ + "> " + result + ";\n";
       assignments_ += "    " + result + ".at[j] = " + names_.at(v) + ";\n";
-      stores_ += is_vector_
-                     ? "    rk_store(" + name + " + e, " + result + ");\n"
-                     : "    for (int j = 0; j < valid; ++j) " + name + "[e + j] = " + result + ".at[j];\n";
+      stores_ += is_vector_ ? "    rk_store(" + name + " + " + at + ", " + result + ");\n"
+                            : "    for (int j = 0; j < valid; ++j) " + name + "[" + at + " + j] = " + result +
+                                  ".at[j];\n";
     }
     return {};
   }
@@ -97,6 +105,7 @@ class EpilogueText {
   const Region& region_;
   const AnchoredRegion& parts_;
   const bool is_vector_;
+  const Dim columns_size_;
   const std::string columns_, lanes_;
   ValueNames names_;
   std::string members_, initial_, declare_, loads_, bias_, results_, assignments_, stores_;

@@ -1,5 +1,5 @@
 // cuda.gemm: matrix products with an elementwise tail, in FP32 on the plain cores. Constant right sides are
-// packed at build; others must have rows that vectors can be loaded from.
+// packed at build; others are read as vectors where their rows allow it, else one by one.
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
@@ -14,10 +14,10 @@ namespace {
 struct GemmRegion {
   AnchoredRegion parts;
   const Tensor* constant_b = nullptr;
-  bool transpose_b = false;
-  Dim rows, columns, depth, batch = 1;  // rows and columns of one item
-  std::vector<Shape> batches;           // of a and b
-  Shape batch_shape;
+  bool transpose_a = false, transpose_b = false;
+  SimtProblem problem;
+  Shape batch_shape;           // none when every row of a, whatever its batch, is a row of one product
+  std::vector<Shape> batches;  // of a and b
 };
 
 Result<GemmRegion> as_gemm(const Region& region) {
@@ -33,68 +33,60 @@ Result<GemmRegion> as_gemm(const Region& region) {
       return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f32");
     if (type.rank() < 2) return refuse("an operand is a vector");
   }
-  if (op->transpose_a) return refuse("the left side is transposed");
   const Shape& a = region.body[node.inputs[0]].type.shape;
   const Shape& b = region.body[node.inputs[1]].type.shape;
   const Shape& y = region.body[node.outputs[0]].type.shape;
+  gemm.transpose_a = op->transpose_a;
   gemm.transpose_b = op->transpose_b;
-  gemm.depth = a.back();
-  gemm.columns = y.back();
+  gemm.problem.depth = a[a.size() - (op->transpose_a ? 2 : 1)];
+  gemm.problem.columns = y.back();
+  gemm.problem.rows = y[y.size() - 2];
   const Tensor* constant = region.constant(node.inputs[1]);
-  if (constant && constant->rank() == 2 && constant->count() > 0) {
-    gemm.constant_b = constant;
-    gemm.rows = 1;  // every row of a, whatever its batch
-    for (size_t d = 0; d + 1 < y.size(); ++d) gemm.rows = gemm.rows * y[d];
+  if (constant && constant->rank() == 2 && constant->count() > 0) gemm.constant_b = constant;
+  if (b.size() == 2 && !op->transpose_a) {
+    for (size_t d = 0; d + 2 < y.size(); ++d) gemm.problem.rows = gemm.problem.rows * y[d];
     return gemm;
   }
-  if (op->transpose_b) return refuse("the right side is transposed and no constant");
-  if (!gemm.columns.divisible_by(4))
-    return refuse("the right side has rows of " + gemm.columns.to_string() +
-                  " floats, needs a multiple of 4");
-  gemm.rows = y[y.size() - 2];
   gemm.batch_shape.assign(y.begin(), y.end() - 2);
   gemm.batches = {Shape(a.begin(), a.end() - 2), Shape(b.begin(), b.end() - 2)};
-  for (const Dim& d : gemm.batch_shape) gemm.batch = gemm.batch * d;
+  for (const Dim& d : gemm.batch_shape) gemm.problem.batch = gemm.problem.batch * d;
   return gemm;
 }
 
 class Gemm final : public Tactic {
  public:
   std::string_view name() const override { return "cuda.gemm"; }
+  int version() const override { return 2; }
   Result<Space> offer(const Region& region, const Target& target) const override {
     RK_TRY(GemmRegion gemm, as_gemm(region));
-    RK_CHECK(write(region, gemm, simt_tile(0)).status());
-    return simt_space(gemm.rows, gemm.columns, region.sizes, target);
+    const Space space = simt_space(gemm.problem, region.sizes, target);
+    RK_CHECK(write(region, gemm, simt_config(space.configs(0)[0], target)).status());
+    return space;
   }
   Result<BuiltKernel> build(const Region& region, const Config& config, const Target& target) const override {
     RK_TRY(GemmRegion gemm, as_gemm(region));
-    const SimtTile& tile = simt_tile(config[0].second);
-    RK_TRY(KernelWriter writer, write(region, gemm, tile));
-    return writer.finish("gemm_simt", {uint32_t(tile.threads())},
-                         {ceil_div(gemm.columns, Dim(tile.n)), ceil_div(gemm.rows, Dim(tile.m)), gemm.batch},
-                         target, tile.min_blocks);
+    const SimtConfig simt = simt_config(config, target);
+    RK_TRY(KernelWriter writer, write(region, gemm, simt));
+    return finish_simt(writer, "gemm_simt", gemm.problem, simt, target);
   }
   Result<Prediction> predict(const Region& region, const Config& config, const Target& target,
                              const BuiltKernel* built) const override {
     RK_TRY(GemmRegion gemm, as_gemm(region));
     SimtWork work;
-    work.rows = size_at(region, gemm.rows);
-    work.columns = size_at(region, gemm.columns);
-    work.depth = size_at(region, gemm.depth);
-    work.items = size_at(region, gemm.batch);
-    work.scalar_loads = !gemm.depth.divisible_by(4);
+    work.rows = size_at(region, gemm.problem.rows);
+    work.columns = size_at(region, gemm.problem.columns);
+    work.depth = size_at(region, gemm.problem.depth);
+    work.items = size_at(region, gemm.problem.batch);
+    work.scalar_loads = gemm.transpose_a || !gemm.problem.depth.divisible_by(4);
     work.load_instructions = work.scalar_loads ? 24 : 8;
     work.tail_bytes = tail_bytes(region, *gemm.parts.anchor);
     return predict_tile(work, config, target, built);
   }
 
  private:
-  static Result<KernelWriter> write(const Region& region, const GemmRegion& gemm, const SimtTile& tile) {
-    KernelWriter w;
-    const Node& node = *gemm.parts.anchor;
-    RK_CHECK(w.input(region, node.inputs[0], "a"));
-    const std::string m = w.dim(gemm.rows), n = w.dim(gemm.columns), k = w.dim(gemm.depth);
-    std::string stride = n;
+  /// Adds b and declares `columns`.
+  static Status write_columns(KernelWriter& w, const Region& region, const GemmRegion& gemm) {
+    const SimtProblem& p = gemm.problem;
     if (gemm.constant_b) {
       const Tensor& b = *gemm.constant_b;
       const int64_t depth = b.dims()[gemm.transpose_b ? 1 : 0], columns = b.dims()[gemm.transpose_b ? 0 : 1];
@@ -102,26 +94,45 @@ class Gemm final : public Tactic {
       RK_TRY(Tensor packed, pack_columns(depth, columns, [&](int64_t i, int64_t j) {
                return gemm.transpose_b ? from[j * depth + i] : from[i * columns + j];
              }));
-      stride = std::to_string(packed.dims()[1]);
+      const std::string stride = std::to_string(packed.dims()[1]);
       w.constant(std::move(packed), "b");
-    } else {
-      RK_CHECK(w.input(region, node.inputs[1], "b"));
+      w.body("  const RkDenseColumns columns{b, " + stride + "};\n");
+      return {};
     }
-    w.define("RK_A_VECTORS", gemm.depth.divisible_by(4) ? 1 : 0);
-    write_simt(w, tile);
+    RK_CHECK(w.input(region, gemm.parts.anchor->inputs[1], "b"));
+    const std::string n = w.dim(p.columns), k = w.dim(p.depth);
+    if (gemm.transpose_b)
+      w.body("  const RkTurnedColumns columns{b, " + n + ", 1, " + k + "};\n");
+    else if (!p.columns.divisible_by(4))
+      w.body("  const RkTurnedColumns columns{b, " + n + ", " + n + ", 1};\n");
+    else
+      w.body("  const RkDenseColumns columns{b, " + n + "};\n");
+    return {};
+  }
+
+  static Result<KernelWriter> write(const Region& region, const GemmRegion& gemm, const SimtConfig& config) {
+    KernelWriter w;
+    const SimtProblem& p = gemm.problem;
+    w.define("RK_A_VECTORS", !gemm.transpose_a && p.depth.divisible_by(4) ? 1 : 0);
+    RK_CHECK(w.input(region, gemm.parts.anchor->inputs[0], "a"));
+    write_simt(w, p, config);
     w.include("rows_dense.cuh");
-    RK_TRY(std::string epilogue, write_epilogue(w, region, gemm.parts, gemm.columns, 4));
+    const std::string m = w.dim(p.rows), n = w.dim(p.columns), k = w.dim(p.depth);
     std::string first_row = "0";
-    if (!gemm.constant_b) {
+    std::string offsets;
+    if (!gemm.batches.empty()) {
       RK_TRY(IndexSplit split, IndexSplit::make(gemm.batch_shape, gemm.batches));
-      w.body("  const int item = blockIdx.z;\n" + split.declare(w, "item", "z"));
-      w.body("  a += (i64)(" + split.offset(w, 0, "item", "z") + ") * " + m + " * " + k + ";\n");
-      w.body("  b += (i64)(" + split.offset(w, 1, "item", "z") + ") * " + k + " * " + n + ";\n");
+      offsets = split.declare(w, "item", "z");
+      offsets += "  a += (i64)(" + split.offset(w, 0, "item", "z") + ") * " + m + " * " + k + ";\n";
+      offsets += "  b += (i64)(" + split.offset(w, 1, "item", "z") + ") * " + k + " * " + n + ";\n";
       first_row = "item * " + m;
     }
-    w.body("  const RkDenseRows rows{a, " + m + ", " + k + ", " + k + "};\n" + epilogue);
-    w.body("  rk_gemm_simt(rows, b, " + k + ", " + stride + ", " + m + ", " + n + ", 0, " + k + ", " +
-           first_row + ", epilogue);\n");
+    w.body(offsets);
+    RK_CHECK(write_columns(w, region, gemm));
+    RK_TRY(std::string epilogue, write_epilogue(w, region, gemm.parts, p.columns, 4));
+    const std::string steps = gemm.transpose_a ? "1, " + m : k + ", 1";
+    w.body("  const RkDenseRows rows{a, " + m + ", " + steps + "};\n" + epilogue);
+    call_simt(w, p, first_row, "0");
     return w;
   }
 };

@@ -10,7 +10,8 @@ namespace rekindle::cuda {
 
 class IndexSplit {
  public:
-  /// Every operand broadcasts to `out`. Refuses a dim of which only running tells whether it is 1.
+  /// Every operand broadcasts to `out`. A dim of which only running tells whether it is 1 gets a stride that
+  /// is worked out then; along the innermost dim such are refused.
   static Result<IndexSplit> make(const Shape& out, const std::vector<Shape>& operands);
 
   /// Elements of the innermost part: neighbours in `out` and in each operand that steps along it.
@@ -26,9 +27,10 @@ class IndexSplit {
                      const std::string& prefix) const;
 
  private:
-  bool is_whole(size_t operand) const;
+  bool is_whole(size_t operand) const { return whole_[operand]; }
   std::vector<Dim> dims_;                  // outermost first; at least one
   std::vector<std::vector<Dim>> strides_;  // of each operand along each
+  std::vector<bool> whole_;                // whether an operand's index is the flat one
   Dim inner_ = 1;
 };
 

@@ -152,7 +152,8 @@ Result<std::string> Nvrtc::run(const std::string& source, const std::string& nam
 
 Result<CompiledCode> Nvrtc::compile(const std::string& source, const std::string& name, int sm,
                                     CodeKind kind) const {
-  const std::vector<std::string> texts = options_for(sm, kind);
+  std::vector<std::string> texts = options_for(sm, kind);
+  if (source.find("#define RK_KEEP_ORDER 1") != std::string::npos) texts.emplace_back("--ptxas-options=-O1");
   std::vector<const char*> options;
   for (const std::string& text : texts) options.push_back(text.c_str());
   CompiledCode compiled;

@@ -18,7 +18,9 @@ class Nvrtc final : public KernelCompiler {
   static Result<const Nvrtc*> load(const std::string& path = "");
 
   /// A program of one file and no headers to machine code (cubin) for sm, or to PTX. The error holds the
-  /// compiler's log.
+  /// compiler's log. `#define RK_KEEP_ORDER 1` asks the assembler to leave instructions about where they
+  /// stand: it would move them away from others that read the same registers, which costs more than it gains
+  /// there.
   Result<CompiledCode> compile(const std::string& source, const std::string& name, int sm,
                                CodeKind kind) const override;
   /// The compiler's options for an architecture, in one line.

@@ -1,4 +1,4 @@
-// cuda.pointwise: any region of elementwise ops, and plain copies.
+// cuda.pointwise: any region of elementwise ops.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
@@ -14,7 +14,7 @@ namespace rekindle::cuda {
 namespace {
 
 struct PointwiseRegion {
-  std::vector<NodeId> nodes;  // none: a copy
+  std::vector<NodeId> nodes;
   std::vector<ValueId> inputs;
   std::vector<ValueId> results;  // what each output is
 };
@@ -24,10 +24,7 @@ Result<PointwiseRegion> as_pointwise(const Region& region) {
   const TensorType& type = region.output_type(0);
   for (size_t i = 1; i < region.body.outputs.size(); ++i)
     if (region.output_type(i).shape != type.shape) return refuse("its outputs have different shapes");
-  if (const Node& node = region.body[region.body.first()]; node.op.is<ops::Copy>()) {
-    made.inputs = made.results = {node.inputs[0]};
-    return made;
-  }
+  if (region.body[region.body.first()].op.is<ops::Copy>()) return refuse("a copy has a kernel of its own");
   for (NodeId n = region.body.first(); n != NodeId::none; n = region.body.next(n)) made.nodes.push_back(n);
   made.results = region.body.outputs;
   made.inputs = inputs_of(region, made.nodes, made.results);

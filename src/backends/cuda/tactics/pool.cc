@@ -27,8 +27,12 @@ template <class T> Status fill(const Region& region, const T& op, PoolRegion& po
   const TensorType& x = region.body[node.inputs[0]].type;
   RK_TRY(pool.shape, window_shape(x, region.body[node.outputs[0]].type, window, op.layout));
   const size_t axes = window.rank();
-  pool.end_w = window.padding(axes - 1, pool.shape.in_w).second;
-  if (axes == 2) pool.end_h = window.padding(0, pool.shape.in_h).second;
+  const auto end_of = [&](size_t axis, const Dim& size) {
+    const auto known = size.as_int();  // otherwise the padding is explicit
+    return known ? window.padding(axis, *known).second : window.end[axis];
+  };
+  pool.end_w = end_of(axes - 1, pool.shape.in_w);
+  if (axes == 2) pool.end_h = end_of(0, pool.shape.in_h);
   return {};
 }
 
@@ -62,7 +66,7 @@ class Pool final : public Tactic {
     RK_TRY(PoolRegion pool, as_pool(region));
     RK_TRY(KernelWriter writer, write(region, pool));
     const WindowShape& s = pool.shape;
-    const Dim work = s.batch * Dim(s.out_h * s.out_w * ((s.channels + 3) / 4));
+    const Dim work = s.rows() * Dim((s.channels + 3) / 4);
     const int64_t threads = config[0].second;
     return writer.finish("pool", {uint32_t(threads)}, {ceil_div(work, Dim(threads))}, target);
   }
@@ -74,7 +78,7 @@ class Pool final : public Tactic {
     const WindowShape& s = pool.shape;
     const double taps = double(s.kernel_h * s.kernel_w);
     FlatWork work;
-    work.threads = size_at(region, s.batch) * double(s.out_h * s.out_w * ((s.channels + 3) / 4));
+    work.threads = size_at(region, s.rows()) * double((s.channels + 3) / 4);
     work.instructions = 60 + 14 * taps;
     work.memory_bytes = bytes_touched(region);
     work.cache_bytes = work.threads * (taps + 1) * 16;
@@ -86,7 +90,7 @@ class Pool final : public Tactic {
   static Result<KernelWriter> write(const Region& region, const PoolRegion& pool) {
     KernelWriter w;
     RK_CHECK(w.input(region, pool.parts.anchor->inputs[0], "a"));
-    define_window(w, pool.shape);
+    const std::string picture = define_window(w, pool.shape);
     w.define("RK_PAD_END_H", pool.end_h);
     w.define("RK_PAD_END_W", pool.end_w);
     w.define("RK_POOL", pool.is_max ? "RkMax" : "RkSum");
@@ -94,7 +98,7 @@ class Pool final : public Tactic {
     w.define("RK_COUNT_PADDING", pool.counts_padding ? 1 : 0);
     w.include("pool.cuh");
     RK_TRY(std::string epilogue, write_epilogue(w, region, pool.parts, Dim(pool.shape.channels), 4));
-    w.body(epilogue + "  rk_pool(a, " + w.dim(pool.shape.batch) + ", epilogue);\n");
+    w.body(epilogue + picture + "  rk_pool(a, " + w.dim(pool.shape.batch) + ", window, epilogue);\n");
     return w;
   }
 };

@@ -15,8 +15,10 @@ namespace rekindle::cuda {
 
 namespace {
 
-/// One axis: for each output `taps` indices, then as many weights.
+/// One axis: for each output `taps` indices, then as many weights; or no table, and every element `repeats`
+/// times.
 struct AxisTable {
+  int64_t repeats = 0;
   int64_t taps = 1;
   Tensor index, weight;
 };
@@ -84,12 +86,29 @@ class ResizeTactic final : public Tactic {
     size_t axis;
     AxisTable table;
   };
+  /// How often each element comes where a size is symbolic: nearest neighbours, a whole number of times as
+  /// many.
+  static Result<int64_t> repeats_of(const ops::Resize& op, const Dim& in, const Dim& out) {
+    const bool floors =
+        op.coordinates == ops::ResizeCoordinates::asymmetric && op.nearest_mode == ops::NearestMode::floor;
+    const bool rounds = op.coordinates == ops::ResizeCoordinates::half_pixel &&
+                        (op.nearest_mode == ops::NearestMode::round_prefer_floor ||
+                         op.nearest_mode == ops::NearestMode::round_prefer_ceil);
+    if (op.mode == ops::ResizeMode::nearest && (floors || rounds))
+      for (int64_t times = 2; times <= 16; ++times)
+        if (in * Dim(times) == out) return times;
+    return refuse("a size is only known by running, and elements are not just repeated");
+  }
   static Result<std::vector<Axis>> resized_axes(const ops::Resize& op, const Shape& x, const Shape& y) {
     std::vector<Axis> axes;
     for (size_t d = 0; d < y.size(); ++d) {
       if (x[d] == y[d]) continue;
       const auto in = x[d].as_int(), out = y[d].as_int();
-      if (!in || !out) return refuse("the size of axis " + std::to_string(d) + " is only known by running");
+      if (!in || !out) {
+        RK_TRY(const int64_t repeats, repeats_of(op, x[d], y[d]));
+        axes.push_back({d, {repeats, 1, {}, {}}});
+        continue;
+      }
       float scale = float(*out) / float(*in);
       for (size_t i = 0; i < op.scales.size(); ++i) {
         const int64_t axis = op.axes.empty() ? int64_t(i) : op.axes[i];
@@ -112,6 +131,7 @@ class ResizeTactic final : public Tactic {
     RK_CHECK(w.input(region, node->inputs[0], "in"));
     RK_TRY(const std::vector<Axis> axes, resized_axes(*op, x.shape, y));
     for (size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i].table.repeats > 0) continue;
       w.constant(axes[i].table.index, "index" + std::to_string(i), "i32");
       w.constant(axes[i].table.weight, "weight" + std::to_string(i));
     }
@@ -128,13 +148,18 @@ class ResizeTactic final : public Tactic {
       const std::string name = "i" + std::to_string(d);
       strides[d] = w.dim(stride);
       w.body("  const int " + name + " = rest % " + w.dim(y[d]) + ";\n  rest /= " + w.dim(y[d]) + ";\n");
-      if (std::none_of(axes.begin(), axes.end(), [&](const Axis& a) { return a.axis == d; }))
+      const auto axis = std::find_if(axes.begin(), axes.end(), [&](const Axis& a) { return a.axis == d; });
+      if (axis == axes.end())
         w.body("  base += " + name + " * " + strides[d] + ";\n");
+      else if (axis->table.repeats > 0)
+        w.body("  base += " + name + " / " + std::to_string(axis->table.repeats) + " * " + strides[d] +
+               ";\n");
       stride = stride * x.shape[d];
     }
     w.body("  Vector<float, " + lanes + "> y{};\n");
     std::string at = "base", factor = "1.f", close;
     for (size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i].table.repeats > 0) continue;
       const std::string t = "t" + std::to_string(i), taps = std::to_string(axes[i].table.taps),
                         n = std::to_string(i);
       const std::string slot = "i" + std::to_string(axes[i].axis) + " * " + taps + " + " + t;

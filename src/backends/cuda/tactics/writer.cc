@@ -63,6 +63,13 @@ std::vector<std::string> KernelWriter::size_parameters() const {
   return names;
 }
 
+void KernelWriter::workspace(const Dim& bytes, const Dim& counters) { workspace_.emplace(bytes, counters); }
+
+std::string KernelWriter::row_step() {
+  has_row_step_ = true;
+  return "row_step";
+}
+
 void KernelWriter::define(const std::string& name, const std::string& value) {
   defines_ += "#define " + name + " " + value + "\n";
 }
@@ -74,6 +81,7 @@ void KernelWriter::include(std::string_view file) {
 std::string KernelWriter::source(const std::string& name, uint32_t threads, int min_blocks) const {
   std::string text = defines_;
   text += kernel_file("prelude.cuh");
+  text += preamble_;
   for (std::string_view file : files_) text += kernel_file(file);
   text += outside_;
   text += "extern \"C\" __global__ void ";
@@ -86,10 +94,13 @@ std::string KernelWriter::source(const std::string& name, uint32_t threads, int 
     text += separator + parameter;
     separator = ", ";
   }
+  if (workspace_) text += separator + "float* __restrict__ workspace, u32* __restrict__ counters";
   for (size_t i = 0; i < scalars_.size(); ++i) {
     text += separator + "int s" + std::to_string(i);
     separator = ", ";
   }
+  if (has_row_step_) text += separator + "int row_step";
+  if (has_runs_) text += separator + "int run_length, int run_step";
   return text + ") {\n" + body_ + "}\n";
 }
 
@@ -127,10 +138,15 @@ Result<BuiltKernel> KernelWriter::finish(const std::string& name, std::vector<ui
   params.registers = uint32_t(compiled.report.registers);
   params.spill_bytes = uint32_t(compiled.report.spill_bytes);
   params.static_shared_bytes = uint32_t(compiled.report.shared_bytes);
+  params.has_workspace = params.has_counters = workspace_.has_value();
+  params.has_row_step = has_row_step_;
+  params.has_runs = has_runs_;
   kernel.image.params = to_bytes(params);
   kernel.inputs = inputs_;
   kernel.grid = std::move(grid);
-  kernel.scalars = scalars_;
+  if (workspace_) kernel.scalars = {workspace_->first, workspace_->second};
+  kernel.strided_output = has_row_step_;
+  kernel.scalars.insert(kernel.scalars.end(), scalars_.begin(), scalars_.end());
   return kernel;
 }
 

@@ -1,6 +1,7 @@
 // KernelWriter: the text of one kernel and its arguments, put together piece by piece, then compiled.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,15 @@ class KernelWriter {
   /// A size as C text: a literal, or a parameter evaluated when shapes change.
   std::string dim(const Dim& d);
 
+  /// Memory that the kernel has while it runs: `float* workspace`, `bytes` long, and `u32* counters`,
+  /// `counters` numbers that are 0 before its first launch and that every launch leaves at 0.
+  void workspace(const Dim& bytes, const Dim& counters);
+  /// Says that the rows of output 0 may lie apart: `row_step` elements from one to the next. Its name.
+  std::string row_step();
+  /// Says that output 0 may be runs of `run_length` elements, `run_step` from one to the next, both of them
+  /// parameters then.
+  void runs() { has_runs_ = true; }
+
   /// The names of the sizes that are parameters, so far.
   std::vector<std::string> size_parameters() const;
 
@@ -37,6 +47,8 @@ class KernelWriter {
   void cluster(int blocks) { cluster_ = blocks; }
   /// A file of kernels/, once, in the order of the calls; the prelude comes first by itself.
   void include(std::string_view file);
+  /// Text before the files of kernels/ but after the prelude: types that those files name.
+  void preamble(const std::string& text) { preamble_ += text; }
   /// Text outside of the kernel's function: structs and functions.
   void outside(const std::string& text) { outside_ += text; }
   /// Text of the function's body.
@@ -53,7 +65,9 @@ class KernelWriter {
   std::vector<std::string> parameters_;
   std::vector<Dim> scalars_;
   std::vector<std::string_view> files_;
-  std::string defines_, outside_, body_;
+  std::string defines_, preamble_, outside_, body_;
+  std::optional<std::pair<Dim, Dim>> workspace_;  // bytes and counters
+  bool has_row_step_ = false, has_runs_ = false;
   uint32_t shared_bytes_ = 0;
   int cluster_ = 1;
 };

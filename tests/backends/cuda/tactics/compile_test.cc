@@ -6,6 +6,7 @@
 #include "backends/cuda/tactics/table.h"
 #include "math/cast.h"
 #include "math/conv.h"
+#include "math/copy.h"
 #include "math/elementwise.h"
 #include "math/matmul.h"
 #include "math/movement.h"
@@ -69,6 +70,24 @@ Region conv_region(int64_t channels, int64_t filters, int64_t kernel, int64_t gr
   return m.finish(m.add(ops::Relu{}, {m.add(ops::Add{}, {y, m.inputs[1]})}));
 }
 
+/// Of a picture whose size is only known by running.
+Region dynamic_conv_region(int64_t channels, int64_t filters, int64_t kernel, int64_t group) {
+  Maker m({f32({Dim::symbol("N"), Dim::symbol("H"), Dim::symbol("W"), channels}),
+           f32({filters, channels / group, kernel, kernel})},
+          1);
+  ops::Conv conv;
+  conv.layout = ops::Layout::nhwc;
+  conv.group = group;
+  conv.strides = {2, 2};
+  conv.pads = std::vector<int64_t>(4, kernel / 2);
+  return m.finish(m.add(ops::Relu{}, {m.anchor(conv, m.inputs)}));
+}
+
+Region batched_region(ops::Matmul op, Shape a, Shape b) {
+  Maker m({f32(std::move(a)), f32(std::move(b))});
+  return m.finish(m.anchor(op, m.inputs));
+}
+
 Region gemm_region(Shape rows, int64_t depth, int64_t columns, DType dtype = DType::f32) {
   rows.emplace_back(depth);
   Maker m({{dtype, rows}, {dtype, {depth, columns}}, {dtype, {columns}}}, 1);
@@ -84,6 +103,19 @@ std::vector<Case> anchored_cases() {
   return {
       {"cuda.conv", [] { return conv_region(64, 64, 3, 1); }},
       {"cuda.conv", [] { return conv_region(3, 32, 7, 1); }},
+      {"cuda.conv", [] { return conv_region(64, 96, 3, 4); }},
+      {"cuda.conv", [] { return conv_region(2048, 512, 1, 1); }},
+      {"cuda.conv", [] { return dynamic_conv_region(3, 16, 3, 1); }},
+      {"cuda.conv", [] { return dynamic_conv_region(64, 128, 3, 1); }},
+      {"cuda.depthwise", [] { return dynamic_conv_region(64, 64, 5, 64); }},
+      {"cuda.gemm",
+       [] {
+         return batched_region({false, true}, {2, 12, 128, 64}, {2, 12, 128, 64});
+       }},
+      {"cuda.gemm",
+       [] {
+         return batched_region({true, false}, {3, 70, 33}, {3, 70, 30});
+       }},
       {"cuda.depthwise", [] { return conv_region(96, 96, 3, 96); }},
       {"cuda.depthwise", [] { return conv_region(5, 5, 5, 5); }},
       {"cuda.gemm", [] { return gemm_region({128}, 768, 3072); }},
@@ -127,6 +159,49 @@ std::vector<Case> other_cases() {
          pool.pads = {1, 1, 1, 1};
          pool.layout = ops::Layout::nhwc;
          return m.finish(m.anchor(pool, {m.inputs[0]}));
+       }},
+      {"cuda.conv_transpose",
+       [] {
+         Maker m({f32({1, Dim::symbol("H"), 16, 24}), f32({24, 30, 2, 2}), f32({30})}, 1);
+         ops::ConvTranspose conv;
+         conv.strides = {2, 2};
+         conv.layout = ops::Layout::nhwc;
+         return m.finish(m.add(ops::Relu{}, {m.anchor(conv, m.inputs)}));
+       }},
+      {"cuda.max_pool_indices",
+       [] {
+         Maker m({f32({Dim::symbol("N"), 16, 24, 30})});
+         ops::MaxPool pool;
+         pool.kernel = pool.strides = {2, 2};
+         pool.layout = ops::Layout::nhwc;
+         pool.with_indices = true;
+         auto made = m.region.body.add(pool, {m.inputs[0]}, {"y", "indices"}, "");
+         EXPECT_TRUE(made.ok()) << made.status().message();
+         m.region.body.set_outputs(*made);
+         return std::move(m.region);
+       }},
+      {"cuda.max_pool_indices",
+       [] {
+         Maker m({f32({Dim::symbol("N"), 8, 12, 30}), {DType::i64, {Dim::symbol("N"), 8, 12, 30}}});
+         ops::MaxUnpool unpool;
+         unpool.kernel = unpool.strides = {2, 2};
+         unpool.layout = ops::Layout::nhwc;
+         return m.finish(m.add(unpool, m.inputs));
+       }},
+      {"cuda.copy",
+       [] {
+         Maker m({{DType::i64, {3, Dim::symbol("N"), 7}}});
+         return m.finish(m.add(ops::Copy{}, {m.inputs[0]}));
+       }},
+  };
+}
+
+std::vector<Case> elementwise_cases() {
+  return {
+      {"cuda.pointwise",
+       [] {  // whether the second operand is broadcast is known by running
+         Maker m({f32({2, Dim::symbol("S"), 24}), f32({1, min(Dim::symbol("S"), Dim(5)), 24})});
+         return m.finish(m.add(ops::Add{}, m.inputs));
        }},
       {"cuda.pointwise",
        [] {
@@ -238,6 +313,7 @@ std::vector<Case> cases() {
   for (Case& c : half_cases()) all.push_back(std::move(c));
   for (Case& c : other_half_cases()) all.push_back(std::move(c));
   for (Case& c : other_cases()) all.push_back(std::move(c));
+  for (Case& c : elementwise_cases()) all.push_back(std::move(c));
   return all;
 }
 

@@ -9,13 +9,12 @@ template <class T, class Epilogue>
 __device__ __forceinline__ void rk_depthwise(const T* __restrict__ x, const float* __restrict__ w, int batch,
                                              const Window& window, const Epilogue& epilogue) {
   constexpr int groups = (RK_IN_CHANNELS + 3) / 4;
-  const int strips = (window.out_w + RK_STRIP - 1) / RK_STRIP;
   constexpr int columns = (RK_STRIP - 1) * RK_STRIDE_W + (RK_KERNEL_W - 1) * RK_DILATION_W + 1;
   constexpr bool vectors = RK_IN_CHANNELS % 4 == 0;
   int t = blockIdx.x * blockDim.x + threadIdx.x;
   const int c = t % groups * 4;
   t /= groups;
-  const int q = t % strips * RK_STRIP;
+  const int strips = (window.out_w + RK_STRIP - 1) / RK_STRIP, q = t % strips * RK_STRIP;
   t /= strips;
   const int p = t % window.out_h, n = t / window.out_h;
   if (n >= batch) return;

@@ -24,6 +24,12 @@ RK_DEVICE void rk_mma(float (&c)[4], const u32 (&a)[4], u32 b0, u32 b1) {
   rk_emulator_mma<RkEmulatorHalf>("mma.m16n8k8", c, a + 2, b + 1, 16, 8);
 #endif
 }
+#elif defined(RK_EMULATOR) && RK_SM >= 70
+template <bool ByColumns>
+RK_DEVICE void rk_mma4(float (&low)[4], float (&high)[4], u32 a0, u32 a1, u32 b0, u32 b1) {
+  const u32 a[2] = {a0, a1}, b[2] = {b0, b1};
+  rk_emulator_mma4(low, high, a, b, ByColumns);
+}
 #elif RK_SM >= 75
 /// Four 8 x 8 matrices of halves; lane i gives the address of row i % 8 of matrix i / 8.
 RK_DEVICE void rk_load_matrices(u32 (&to)[4], u32 address) {

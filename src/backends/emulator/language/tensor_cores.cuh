@@ -123,6 +123,34 @@ RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_mma(const char* w
     }
 }
 
+/// mma.m8n8k4 of FP16 with a row-major A: four products of 8 x 8 x 4, each by two quads of lanes 16 apart.
+/// The first quad has rows of A and columns of B 0 to 3, the second 4 to 7; where B lies by rows a lane has
+/// row lane % 4 and the columns of its quad. Sums i of a lane are of row lane % 2 + (i & 2), 4 more in the
+/// second quad, and of column (lane & 2) + (i & 4) + i % 2.
+RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_mma4(float* low, float* high,
+                                                                    const unsigned* a, const unsigned* b,
+                                                                    bool by_columns) {
+  struct Held {
+    unsigned a[2], b[2];
+  } const mine = {{a[0], a[1]}, {b[0], b[1]}};
+  Held all[32];
+  rk_emulator_all("mma.m8n8k4", &mine, sizeof mine, all);
+  const unsigned lane = rk_emulator_lane(), quad = lane % 16 / 4 * 4;
+  const auto holder = [&](unsigned line) { return quad + line % 4 + line / 4 * 16; };
+  for (unsigned i = 0; i < 8; ++i) {
+    float& c = i < 4 ? low[i] : high[i - 4];
+    const unsigned row = lane % 2 + (i & 2) + lane / 16 * 4, column = (i & 4) + (lane & 2) + i % 2;
+    double sum = c;
+    for (unsigned k = 0; k < 4; ++k) {
+      const unsigned from = by_columns ? holder(column) : quad + column / 4 * 16 + k,
+                     e = by_columns ? k : column % 4;
+      sum += double(RkEmulatorHalf::take(all[holder(row)].a[k / 2], k % 2)) *
+             double(RkEmulatorHalf::take(all[from].b[e / 2], e % 2));
+    }
+    c = float(sum);
+  }
+}
+
 // ---- cp.async: what was started is not there before it is waited for
 RK_UNCHECKED __attribute__((noinline)) static void rk_emulator_start_copy(void* to, const void* from,
                                                                           unsigned bytes,

@@ -165,131 +165,94 @@ RESNET = [
 ]  # fmt: skip
 
 
-def loose(text):
-    return text.replace('asm volatile(\n      "mma', 'asm(\n      "mma')
+def check_points():
+    """Every tile on awkward sizes, natively and as PTX of older architectures."""
+    for p in SMALL:
+        for tile in range(13 if p.size else 14):
+            yield p, 90, "cubin", tile, 3, 1
+            if p.depth >= 4 * TILES[tile][2]:
+                yield p, 90, "cubin", tile, 2, 2
+        for tile in (0, 5, 8, 9, 10):
+            for sm in (61, 70, 75):
+                yield p, sm, "ptx", tile, 2, 1
+            yield p, 80, "ptx", tile, 3, 1
 
 
-def spread(text):
-    fetch = "right.fetch(memory + stage * slice + kRkBytesA, k_begin + number * RK_BK, k_end);"
-    assert fetch in text
-    text = text.replace(fetch, "if (number < RK_STAGES - 1) " + fetch)
-    step = "if (step == 0) fetch(number + RK_STAGES - 1, filled);"
-    assert step in text
-    return text.replace(step, step + """
-      if (step == 1 && number + RK_STAGES - 1 < slices)
-        right.fetch(memory + filled * slice + kRkBytesA, k_begin + (number + RK_STAGES - 1) * RK_BK, k_end);""")
+def gemm_points():
+    large = Problem(4096, 4096, rows=4096)
+    for tile, stages in ((1, 4), (2, 4), (13, 4), (14, 3), (14, 4), (15, 4), (1, 6)):
+        yield large, 90, "cubin", tile, stages, 1
+    yield large, 75, "ptx", 1, 2, 1
 
 
-def both(text):
-    return loose(spread(text))
+def network_points(batch):
+    """ResNet-50's convolutions; for one picture BERT-base's products too."""
+    problems = [Problem(filters, channels, batch=batch, size=size, kernel=kernel, stride=stride)
+                for filters, channels, size, kernel, stride in RESNET]
+    if batch == 1:
+        problems += [Problem(filters, depth, rows=128)
+                     for depth, filters in ((768, 768), (768, 2304), (768, 3072), (3072, 768))]
+    for p in problems:
+        for point in points_of(p, True):
+            yield p, 90, "cubin", *point
 
 
-def serpentine(text):
-    order = "for (int j = 0; j < kRkTilesN; ++j)\n      rk_mma(sums[i][j], from.a[i], from.b[j / 2][j % 2 * 2], from.b[j / 2][j % 2 * 2 + 1]);"
-    assert order in text
-    return text.replace(order, "for (int jj = 0; jj < kRkTilesN; ++jj) { const int j = i % 2 ? kRkTilesN - 1 - jj : jj;\n"
-                        "rk_mma(sums[i][j], from.a[i], from.b[j / 2][j % 2 * 2], from.b[j / 2][j % 2 * 2 + 1]); }")
+def name_of(p):
+    return f"{p.m}x{p.filters}x{p.depth}" + (f" k{p.kernel}s{p.stride}" if p.size else "")
 
 
-def all_three(text):
-    return both(serpentine(text))
-
-
-def group4(text):
-    return text.replace("#define RK_GROUP 8", "#define RK_GROUP 4")
-
-
-def group16(text):
-    return text.replace("#define RK_GROUP 8", "#define RK_GROUP 16")
+def try_point(torch, point, image, tensors, timed):
+    """Runs one kernel and compares it; a row with its time where it is timed. An error's text otherwise."""
+    p, sm, kind, tile, stages, splits = point
+    row = {"problem": name_of(p), "sm": sm, "kind": kind, "tile": tile, "stages": stages, "splits": splits}
+    a, b, bias, expected, _ = tensors
+    m, n, _, warps_m, warps_n, _ = TILES[tile]
+    y = torch.full((p.m, p.filters), float("nan"), device="cuda", dtype=torch.half)
+    grid = (-(-p.filters // n), -(-p.m // m), splits)
+    run = SharedKernel(image).launcher(grid, warps_m * warps_n * 32, shared_bytes(tile, stages, splits), a, b, bias, y)
+    run()
+    torch.cuda.synchronize()
+    error = ((y.float() - expected).abs().max() / expected.abs().max()).item()
+    if not error < 2e-3:
+        raise RuntimeError(f"{row} is off by {error}")
+    if timed:
+        us = microseconds(run)
+        row |= {"us": round(us, 2), "tflops": round(2e-6 * p.m * p.filters * p.depth / us, 1)}
+    return row
 
 
 def main():
-    limit = time.time() + float(sys.argv[2]) if len(sys.argv) > 2 else time.time() + 60
     mode = sys.argv[1] if len(sys.argv) > 1 else "check"
-    jobs, keys = [], []
-
-    def add(p, sm, kind, tile, stages, splits, change=None):
-        text = source(p, tile, stages, splits)
-        jobs.append((change(text) if change else text, sm, kind))
-        keys.append((p, sm, kind + (" " + change.__name__ if change else ""), tile, stages, splits))
-
-    if mode == "check":
-        for p in SMALL:
-            for tile in range(13 if p.size else 14):
-                add(p, 90, "cubin", tile, 3, 1)
-                if p.depth >= 4 * TILES[tile][2]:
-                    add(p, 90, "cubin", tile, 2, 2)
-            for tile in (0, 5, 8, 9, 10):
-                for sm in (61, 70, 75):
-                    add(p, sm, "ptx", tile, 2, 1)
-                add(p, 80, "ptx", tile, 3, 1)
-    elif mode == "gemm":
-        large = Problem(4096, 4096, rows=4096)
-        for tile, stages in ((1, 4), (2, 4), (13, 4), (14, 3), (14, 4), (15, 4), (1, 6)):
-            for change in (None, serpentine):
-                add(large, 90, "cubin", tile, stages, 1, change)
-        for tile, stages in ((13, 4), (14, 4), (1, 6)):
-            for change in (loose, spread, both, all_three, group4, group16):
-                add(large, 90, "cubin", tile, stages, 1, change)
-        add(large, 75, "ptx", 1, 2, 1)
-        add(large, 75, "ptx", 1, 2, 1, serpentine)
-    else:
-        batch = int(mode)
-        for filters, channels, size, kernel, stride in RESNET:
-            p = Problem(filters, channels, batch=batch, size=size, kernel=kernel, stride=stride)
-            for point in points_of(p, True):
-                add(p, 90, "cubin", *point)
-        if batch == 1:
-            for rows, depth, filters in ((128, 768, 768), (128, 768, 2304), (128, 768, 3072), (128, 3072, 768)):
-                for point in points_of(Problem(filters, depth, rows=rows), True):
-                    add(Problem(filters, depth, rows=rows), 90, "cubin", *point)
+    limit = time.time() + (float(sys.argv[2]) if len(sys.argv) > 2 else 60)
+    points = list(check_points() if mode == "check" else gemm_points() if mode == "gemm" else network_points(int(mode)))
     start = time.time()
-    images = compile_all(jobs)
-    print(f"compiled {len(jobs)} in {time.time() - start:.1f} s", flush=True)
+    images = compile_all([(source(p, tile, stages, splits), sm, kind) for p, sm, kind, tile, stages, splits in points])
+    print(f"compiled {len(points)} in {time.time() - start:.1f} s", flush=True)
     import torch
 
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.zeros(1, device="cuda")
-    cached, bad, best = {}, 0, {}
-    for (p, sm, kind, tile, stages, splits), (image, log) in zip(keys, images):
+    last, tensors, bad, timed = None, None, 0, mode != "check"
+    for point, (image, log) in zip(points, images):
         if time.time() > limit:
             print("out of time", flush=True)
             break
-        what = {"problem": f"{p.m}x{p.filters}x{p.depth}" + (f" k{p.kernel}s{p.stride}" if p.size else ""), "sm": sm, "kind": kind, "tile": tile, "stages": stages, "splits": splits}
-        if image is None:
-            print("DOES NOT COMPILE", what, log[-600:], flush=True)
-            bad += 1
-            continue
-        if p not in cached:
-            cached.clear()
-            cached[p] = tensors_of(p, torch)
-            if mode != "check" or p.m == 4096:
-                print(json.dumps({"problem": f"{p.m}x{p.filters}x{p.depth}" + (f" k{p.kernel}s{p.stride}" if p.size else ""), "rival_us": round(microseconds(cached[p][4]), 2)}), flush=True)
-        a, b, bias, expected, _ = cached[p]
-        m, n, _, warps_m, warps_n, _ = TILES[tile]
-        y = torch.full((p.m, p.filters), float("nan"), device="cuda", dtype=torch.half)
-        grid = (-(-p.filters // n), -(-p.m // m), splits)
+        if point[0] != last:
+            last, tensors = point[0], tensors_of(point[0], torch)
+            if timed:
+                print(json.dumps({"problem": name_of(last), "rival_us": round(microseconds(tensors[4]), 2)}), flush=True)
         try:
-            run = SharedKernel(image).launcher(grid, warps_m * warps_n * 32, shared_bytes(tile, stages, splits), a, b, bias, y)
-            run()
-            torch.cuda.synchronize()
+            if image is None:
+                raise RuntimeError("does not compile: " + log[-600:])
+            row = try_point(torch, point, image, tensors, timed)
         except RuntimeError as error:
-            print("FAILS", what, error, flush=True)
+            print("WRONG", name_of(point[0]), point[1:], error, flush=True)
             bad += 1
             continue
-        error = ((y.float() - expected).abs().max() / expected.abs().max()).item()
-        if not error < 2e-3:
-            print("WRONG", what, error, flush=True)
-            bad += 1
-            continue
-        if mode != "check" or p.m == 4096:
-            us = microseconds(run)
-            row = what | {"us": round(us, 2), "tflops": round(2e-6 * p.m * p.filters * p.depth / us, 1)}
-            if "spill" in log and " 0 bytes spill stores" not in log:
-                row["spills"] = True
-            print(json.dumps(row), flush=True)
-    print(f"{bad} of {len(keys)} are wrong", flush=True)
+        if timed:
+            print(json.dumps(row | {"spills": "spill" in log and " 0 bytes spill stores" not in log}), flush=True)
+    print(f"{bad} of {len(points)} are wrong", flush=True)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,15 @@ void set_place(Plan& plan, const Target& target, const Backend& backend) {
   for (Plan& body : plan.subplans) set_place(body, target, backend);
 }
 
+TuneOptions tune_options(const CompileOptions& options) {
+  TuneOptions tune;
+  tune.effort = options.effort;
+  tune.threads = options.threads;
+  tune.bf16 = options.bf16;
+  tune.disabled_tactics = options.disabled_tactics;
+  return tune;
+}
+
 }  // namespace
 
 Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptions& options) {
@@ -138,11 +147,7 @@ Result<Compiled> compile(Graph graph, const Backend& backend, const CompileOptio
   compiled.report.nodes_imported = int(graph.node_count());
   if (options.keep_ir) compiled.ir = graph_bytes(graph);
   TimingCache own;
-  TuneOptions tune;
-  tune.effort = options.effort;
-  tune.threads = options.threads;
-  tune.bf16 = options.bf16;
-  tune.disabled_tactics = options.disabled_tactics;
+  TuneOptions tune = tune_options(options);
   std::optional<Tuner> host_tuner;
   if (backend.host) {
     TuneOptions quick = tune;

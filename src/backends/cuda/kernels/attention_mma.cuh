@@ -23,7 +23,7 @@ struct RkNoMask {
 /// not there is 0. Rows of a matrix lie `stride` halves apart.
 template <int Rows, int Chunks, int Depth>
 RK_DEVICE void rk_load_rows(char* to, const f16* __restrict__ from, int first, int count, int stride) {
-  const bool vectors = RK_ALIGNED && Depth % 8 == 0 && stride % 8 == 0;
+  const bool vectors = RK_ROWS_ALIGNED && Depth % 8 == 0 && stride % 8 == 0;
 #pragma unroll
   for (int e = threadIdx.x; e < Rows * Chunks; e += kRkBlock) {
     const int row = e / Chunks, chunk = e % Chunks;

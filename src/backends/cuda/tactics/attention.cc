@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/attention_views.h"
+#include "backends/cuda/tactics/cost_model.h"
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
 #include "backends/cuda/tactics/table.h"
@@ -301,7 +301,7 @@ class AttentionMma final : public Tactic {
       const std::string depth = std::to_string(made.depth);
       steps = depth + ", " + depth + ", " + std::to_string(made.value_depth) + ", ";
     }
-    w.define("RK_ALIGNED", aligned ? 1 : 0);
+    w.define("RK_ROWS_ALIGNED", aligned ? 1 : 0);
     w.body("  rk_attention_mma(q, k, v, " + steps + sq + ", " + w.dim(made.keys) + ", " + parts.scale + ", " +
            w.dim(made.op->causal_offset) + ", " + parts.mask + ", " + first_row + ", epilogue);\n");
     return w;

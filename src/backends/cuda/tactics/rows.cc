@@ -59,7 +59,10 @@ Result<RowsRegion> as_rows(const Region& region) {
                   std::to_string(kMostInRegisters * 1024) + " fit into registers");
   for (size_t i = 1; i < node.inputs.size(); ++i) {
     if (node.inputs[i] == ValueId::none) continue;
-    const auto count = region.body[node.inputs[i]].type.count().as_int();
+    const TensorType& type = region.body[node.inputs[i]].type;
+    if (type.dtype != region.body[node.inputs[0]].type.dtype)
+      return refuse("its scale or shift is of another type");
+    const auto count = type.count().as_int();
     if (!count || *count != made.columns) return refuse("its scale or shift is broadcast");
   }
   return made;

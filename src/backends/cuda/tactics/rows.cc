@@ -15,7 +15,7 @@ namespace rekindle::cuda {
 namespace {
 
 // Floats of a row that a thread keeps: what compiles without spills for sm_61.
-constexpr int64_t kMostInWarp = 32, kMostInTwoWarps = 8, kMostInRegisters = 12;
+constexpr int64_t kMostInWarp = 24, kMostInTwoWarps = 8, kMostInRegisters = 12;
 
 struct RowsRegion {
   AnchoredRegion parts;
@@ -76,8 +76,11 @@ class Rows final : public Tactic {
     RK_CHECK(write(region, made, 1024).status());
     Space space;
     space.axis("threads", order_of(made.columns));
-    space.require("a row fits into registers", [columns = made.columns](const Config& config) {
-      const int64_t threads = config[0].second, most = threads == 32   ? kMostInWarp
+    // Halves come eight at a time, which takes registers beside those of the row.
+    const bool half = region.body[made.parts.anchor->inputs[0]].type.dtype == DType::f16;
+    const int64_t in_warp = half ? kMostInWarp * 2 / 3 : kMostInWarp;
+    space.require("a row fits into registers", [columns = made.columns, in_warp](const Config& config) {
+      const int64_t threads = config[0].second, most = threads == 32   ? in_warp
                                                        : threads == 64 ? kMostInTwoWarps
                                                                        : kMostInRegisters;
       return (columns + threads - 1) / threads <= most;

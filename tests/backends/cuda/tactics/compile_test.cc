@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "backends/cuda/tactics/nvrtc.h"
 #include "backends/cuda/tactics/table.h"
 #include "math/cast.h"
@@ -404,25 +407,44 @@ void expect_compiles(const Case& c, int sm, int effort) {
   }
 }
 
+struct Job {
+  Case of;
+  int sm, effort;
+};
+/// On every core: compiling takes nearly all of the time.
+void expect_all_compile(const std::vector<Job>& jobs) {
+  std::atomic<size_t> next = 0;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
+    threads.emplace_back([&] {
+      for (size_t k = next++; k < jobs.size(); k = next++)
+        expect_compiles(jobs[k].of, jobs[k].sm, jobs[k].effort);
+    });
+  for (std::thread& t : threads) t.join();
+}
+
 TEST(Kernels, CompileForEveryArchitecture) {
+  std::vector<Job> jobs;
   for (const Case& c : cases())
-    for (const int sm : kArchitectures) expect_compiles(c, sm, 0);
+    for (const int sm : kArchitectures) jobs.push_back({c, sm, 0});
+  expect_all_compile(jobs);
 }
 
 TEST(Kernels, EveryConfigurationCompilesForTheOldest) {
-  for (const Case& c : cases()) expect_compiles(c, 61, 1);
+  std::vector<Job> jobs;
+  for (const Case& c : cases()) jobs.push_back({c, 61, 1});
+  expect_all_compile(jobs);
 }
 
 TEST(Kernels, ProductsOnTensorCores) {
+  std::vector<Job> jobs;
+  for (const int sm : {61, 70, 75, 80, 90})
+    for (const size_t both : {4, 0}) jobs.push_back({mma_cases()[both], sm, 1});
+  for (const int sm : {75, 80, 86, 90}) jobs.push_back({attention_on_tensor_cores(), sm, 1});
+  for (const int sm : {75, 80, 90}) jobs.push_back({attention_through_maps(), sm, 0});
   for (const Case& c : mma_cases())
-    for (const int sm : kArchitectures) expect_compiles(c, sm, 0);
-  const Case large = mma_cases()[4], deep = mma_cases()[0];
-  for (const int sm : {61, 70, 75, 80, 90}) {
-    expect_compiles(large, sm, 1);
-    expect_compiles(deep, sm, 1);
-  }
-  for (const int sm : {75, 80, 86, 90}) expect_compiles(attention_on_tensor_cores(), sm, 1);
-  for (const int sm : {75, 80, 90}) expect_compiles(attention_through_maps(), sm, 0);
+    for (const int sm : kArchitectures) jobs.push_back({c, sm, 0});
+  expect_all_compile(jobs);
 }
 
 TEST(Kernels, TheSameRegionMakesTheSameCode) {

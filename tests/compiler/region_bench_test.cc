@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <thread>
 
 #include "compiler/build_ahead.h"
-#include "compiler/compiled_text.h"
 #include "math/elementwise.h"
 #include "runtime/fake_device.h"
 

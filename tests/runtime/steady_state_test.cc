@@ -145,7 +145,9 @@ TEST(SteadyState, IterationsOfALoopDoNotEither) {
     }
     EXPECT_TRUE(status.ok());
     EXPECT_LE(calls, 3) << trips << " iterations";
-    if (trips == 3) EXPECT_EQ(r.output("y"), "f32[2] {8, 16}");
+    if (trips == 3) {
+      EXPECT_EQ(r.output("y"), "f32[2] {8, 16}");
+    }
   }
 }
 

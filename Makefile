@@ -7,10 +7,10 @@ PYTHON := build/venv/bin/python
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 # What `make test` runs, in this order; tools/run_stages.py runs them all, then says what failed. ThreadSanitizer builds
-# the runtime tower only, a few minutes; the other sanitizers, the fuzz targets and clang-tidy build or read nearly
-# everything again: `make thorough` adds them.
-TEST_STAGES := check-layers check-sizes check-sources check-format unit tsan
-THOROUGH_STAGES := $(TEST_STAGES) fuzz asan lint
+# the runtime tower only, AddressSanitizer the modules that read files of strangers, with the fuzz targets; the rest of
+# AddressSanitizer's build and clang-tidy read nearly everything again: `make thorough` adds them.
+TEST_STAGES := check-layers check-sizes check-sources check-format unit tsan asan-input fuzz
+THOROUGH_STAGES := $(TEST_STAGES) asan lint
 
 CPP_SOURCES = python3 tools/source_files.py .h .hpp .cc .cuh .cu
 

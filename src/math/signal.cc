@@ -251,7 +251,8 @@ Result<Tensors> MelWeights::evaluate(std::span<const Tensor> in) const {
       return op_error(name, std::string("the ") + kWhat[i] + " is " + std::to_string(sizes[i]) +
                                 ", expected a positive number");
   }
-  const auto [columns, length, rate] = sizes;
+  const auto [column_count, length, rate] = sizes;
+  const auto columns = column_count;  // lambdas of clang 14 take no structured bindings
   const double lower = in[3].as_double(0), upper = in[4].as_double(0);
   if (!(lower >= 0) || !(upper >= lower) || !std::isfinite(upper))
     return op_error(name, "the edges are " + std::to_string(lower) + " and " + std::to_string(upper) +

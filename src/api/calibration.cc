@@ -61,7 +61,7 @@ Result<quantize::Calibration> calibrate_model(const PreparedModel& model, const 
                                               const quantize::CalibrationOptions& options, int threads) {
   RK_TRY(const Target target, resolve_target("cpu"));
   RK_TRY(const Graph graph, simplified(model, target));
-  const auto values = quantize::values_to_observe(graph, quantize::quantizable_layers(graph));
+  const auto values = quantize::values_to_observe(quantize::quantizable_layers(graph));
   if (values.empty())
     return Status::error(
         Code::unsupported,

@@ -76,7 +76,7 @@ std::vector<Layer> quantizable_layers(const Graph& graph) {
   return layers;
 }
 
-std::vector<ValueId> values_to_observe(const Graph&, const std::vector<Layer>& layers) {
+std::vector<ValueId> values_to_observe(const std::vector<Layer>& layers) {
   std::vector<ValueId> values;
   for (const Layer& layer : layers)
     if (std::find(values.begin(), values.end(), layer.input) == values.end()) values.push_back(layer.input);

@@ -20,7 +20,7 @@ struct Layer {
 /// was rewritten to before decides what is found: batch norms should be folded, siblings merged.
 std::vector<Layer> quantizable_layers(const Graph& graph);
 /// The values that those layers read, each once, in order: what calibration has to observe.
-std::vector<ValueId> values_to_observe(const Graph& graph, const std::vector<Layer>& layers);
+std::vector<ValueId> values_to_observe(const std::vector<Layer>& layers);
 
 struct InsertOptions {
   /// Largest magnitude of a weight: 127, or 63 where the target's multiply-add of bytes saturates 16-bit sums

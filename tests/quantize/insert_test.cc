@@ -52,7 +52,7 @@ TEST(Insert, FindsLayersAndWhatTheyRead) {
   const auto layers = quantizable_layers(g);
   ASSERT_EQ(layers.size(), 3u);
   std::vector<std::string> names;
-  for (ValueId v : values_to_observe(g, layers)) names.push_back(g[v].name);
+  for (ValueId v : values_to_observe(layers)) names.push_back(g[v].name);
   EXPECT_EQ(names, (std::vector<std::string>{"x", "r", "m"}));
   EXPECT_EQ(layers[0].channel_axis, 0);
   EXPECT_EQ(layers[2].channel_axis, 1);

@@ -3,18 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
+#include "backends/cuda/tactics/matmul_region.h"
 #include "backends/cuda/tactics/table.h"
 #include "backends/cuda/tactics/tile.h"
-#include "math/matmul.h"
 
 namespace rekindle::cuda {
 
 namespace {
 
-struct GemmRegion {
-  AnchoredRegion parts;
-  const Tensor* constant_b = nullptr;
-  bool transpose_a = false, transpose_b = false;
+struct GemmRegion : MatmulRegion {
   SimtProblem problem;
   Shape batch_shape;           // none when every row of a, whatever its batch, is a row of one product
   std::vector<Shape> batches;  // of a and b
@@ -22,27 +19,15 @@ struct GemmRegion {
 
 Result<GemmRegion> as_gemm(const Region& region) {
   GemmRegion gemm;
-  RK_TRY(gemm.parts, split_at_anchor(region));
+  RK_TRY(static_cast<MatmulRegion&>(gemm), as_matmul(region, DType::f32));
+  const ops::Matmul* const op = gemm.op;
   const Node& node = *gemm.parts.anchor;
-  const auto* op = node.op.as<ops::Matmul>();
-  if (!op) return refuse("the anchor is " + std::string(node.op.name()) + ", not matmul");
-  if (!gemm.parts.head.empty()) return refuse("something elementwise comes before the matmul");
-  for (ValueId v : node.inputs) {
-    const TensorType& type = region.body[v].type;
-    if (type.dtype != DType::f32)
-      return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f32");
-    if (type.rank() < 2) return refuse("an operand is a vector");
-  }
   const Shape& a = region.body[node.inputs[0]].type.shape;
   const Shape& b = region.body[node.inputs[1]].type.shape;
   const Shape& y = region.body[node.outputs[0]].type.shape;
-  gemm.transpose_a = op->transpose_a;
-  gemm.transpose_b = op->transpose_b;
   gemm.problem.depth = a[a.size() - (op->transpose_a ? 2 : 1)];
   gemm.problem.columns = y.back();
   gemm.problem.rows = y[y.size() - 2];
-  const Tensor* constant = region.constant(node.inputs[1]);
-  if (constant && constant->rank() == 2 && constant->count() > 0) gemm.constant_b = constant;
   if (b.size() == 2 && !op->transpose_a) {
     for (size_t d = 0; d + 2 < y.size(); ++d) gemm.problem.rows = gemm.problem.rows * y[d];
     return gemm;
@@ -77,7 +62,7 @@ class Gemm final : public Tactic {
     work.columns = size_at(region, gemm.problem.columns);
     work.depth = size_at(region, gemm.problem.depth);
     work.items = size_at(region, gemm.problem.batch);
-    work.scalar_loads = gemm.transpose_a || !gemm.problem.depth.divisible_by(4);
+    work.scalar_loads = gemm.op->transpose_a || !gemm.problem.depth.divisible_by(4);
     work.load_instructions = work.scalar_loads ? 24 : 8;
     work.tail_bytes = tail_bytes(region, *gemm.parts.anchor);
     return predict_tile(work, config, target, built);
@@ -89,10 +74,11 @@ class Gemm final : public Tactic {
     const SimtProblem& p = gemm.problem;
     if (gemm.constant_b) {
       const Tensor& b = *gemm.constant_b;
-      const int64_t depth = b.dims()[gemm.transpose_b ? 1 : 0], columns = b.dims()[gemm.transpose_b ? 0 : 1];
+      const int64_t depth = b.dims()[gemm.op->transpose_b ? 1 : 0],
+                    columns = b.dims()[gemm.op->transpose_b ? 0 : 1];
       const float* from = b.data<float>();
       RK_TRY(Tensor packed, pack_columns(depth, columns, [&](int64_t i, int64_t j) {
-               return gemm.transpose_b ? from[j * depth + i] : from[i * columns + j];
+               return gemm.op->transpose_b ? from[j * depth + i] : from[i * columns + j];
              }));
       const std::string stride = std::to_string(packed.dims()[1]);
       w.constant(std::move(packed), "b");
@@ -101,7 +87,7 @@ class Gemm final : public Tactic {
     }
     RK_CHECK(w.input(region, gemm.parts.anchor->inputs[1], "b"));
     const std::string n = w.dim(p.columns), k = w.dim(p.depth);
-    if (gemm.transpose_b)
+    if (gemm.op->transpose_b)
       w.body("  const RkTurnedColumns columns{b, " + n + ", 1, " + k + "};\n");
     else if (!p.columns.divisible_by(4))
       w.body("  const RkTurnedColumns columns{b, " + n + ", " + n + ", 1};\n");
@@ -113,7 +99,7 @@ class Gemm final : public Tactic {
   static Result<KernelWriter> write(const Region& region, const GemmRegion& gemm, const SimtConfig& config) {
     KernelWriter w;
     const SimtProblem& p = gemm.problem;
-    w.define("RK_A_VECTORS", !gemm.transpose_a && p.depth.divisible_by(4) ? 1 : 0);
+    w.define("RK_A_VECTORS", !gemm.op->transpose_a && p.depth.divisible_by(4) ? 1 : 0);
     RK_CHECK(w.input(region, gemm.parts.anchor->inputs[0], "a"));
     write_simt(w, p, config);
     w.include("rows_dense.cuh");
@@ -130,7 +116,7 @@ class Gemm final : public Tactic {
     w.body(offsets);
     RK_CHECK(write_columns(w, region, gemm));
     RK_TRY(std::string epilogue, write_epilogue(w, region, gemm.parts, p.columns, 4));
-    const std::string steps = gemm.transpose_a ? "1, " + m : k + ", 1";
+    const std::string steps = gemm.op->transpose_a ? "1, " + m : k + ", 1";
     w.body("  const RkDenseRows rows{a, " + m + ", " + steps + "};\n" + epilogue);
     call_simt(w, p, first_row, "0");
     return w;

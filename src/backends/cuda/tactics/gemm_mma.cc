@@ -3,18 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/cuda/tactics/epilogue.h"
 #include "backends/cuda/tactics/index_split.h"
+#include "backends/cuda/tactics/matmul_region.h"
 #include "backends/cuda/tactics/mma_tile.h"
 #include "backends/cuda/tactics/table.h"
-#include "math/matmul.h"
 
 namespace rekindle::cuda {
 
 namespace {
 
-struct HalfGemm {
-  AnchoredRegion parts;
-  const Tensor* constant_b = nullptr;
-  bool transpose_b = false;
+struct HalfGemm : MatmulRegion {
   MmaProblem problem;
   std::vector<Shape> batches;  // of a and b
   Shape batch_shape;
@@ -22,27 +19,16 @@ struct HalfGemm {
 
 Result<HalfGemm> as_half_gemm(const Region& region) {
   HalfGemm gemm;
-  RK_TRY(gemm.parts, split_at_anchor(region));
+  RK_TRY(static_cast<MatmulRegion&>(gemm), as_matmul(region, DType::f16));
+  const ops::Matmul* const op = gemm.op;
   const Node& node = *gemm.parts.anchor;
-  const auto* op = node.op.as<ops::Matmul>();
-  if (!op) return refuse("the anchor is " + std::string(node.op.name()) + ", not matmul");
-  if (!gemm.parts.head.empty()) return refuse("something elementwise comes before the matmul");
-  for (ValueId v : node.inputs) {
-    const TensorType& type = region.body[v].type;
-    if (type.dtype != DType::f16)
-      return refuse("the type is " + std::string(to_string(type.dtype)) + ", needs f16");
-    if (type.rank() < 2) return refuse("an operand is a vector");
-  }
   if (op->transpose_a) return refuse("the left side is transposed");
   const Shape& a = region.body[node.inputs[0]].type.shape;
   const Shape& b = region.body[node.inputs[1]].type.shape;
   const Shape& y = region.body[node.outputs[0]].type.shape;
-  gemm.transpose_b = op->transpose_b;
   gemm.problem.depth = a.back();
   gemm.problem.columns = y.back();
-  const Tensor* constant = region.constant(node.inputs[1]);
-  if (constant && constant->rank() == 2 && constant->count() > 0) {
-    gemm.constant_b = constant;
+  if (gemm.constant_b) {
     gemm.problem.rows = 1;  // every row of a, whatever its batch
     for (size_t d = 0; d + 1 < y.size(); ++d) gemm.problem.rows = gemm.problem.rows * y[d];
     return gemm;
@@ -81,13 +67,14 @@ class GemmMma final : public Tactic {
     RK_CHECK(w.input(region, node.inputs[0], "a"));
     const MmaProblem& p = gemm.problem;
     const std::string m = w.dim(p.rows), n = w.dim(p.columns), k = w.dim(p.depth);
-    std::string stride = gemm.transpose_b ? k : n;
+    std::string stride = gemm.op->transpose_b ? k : n;
     if (gemm.constant_b) {
       const Tensor& b = *gemm.constant_b;
-      const int64_t depth = b.dims()[gemm.transpose_b ? 1 : 0], columns = b.dims()[gemm.transpose_b ? 0 : 1];
+      const int64_t depth = b.dims()[gemm.op->transpose_b ? 1 : 0],
+                    columns = b.dims()[gemm.op->transpose_b ? 0 : 1];
       const f16_t* from = b.data<f16_t>();
       RK_TRY(Tensor packed, pack_half_lines(depth, columns, [&](int64_t i, int64_t j) {
-               return float(gemm.transpose_b ? from[j * depth + i] : from[i * columns + j]);
+               return float(gemm.op->transpose_b ? from[j * depth + i] : from[i * columns + j]);
              }));
       stride = std::to_string(packed.dims()[1]);
       w.constant(std::move(packed), "b", "f16");
@@ -95,7 +82,7 @@ class GemmMma final : public Tactic {
       RK_CHECK(w.input(region, node.inputs[1], "b"));
     }
     w.define("RK_A_VECTORS", p.depth.divisible_by(8) ? 1 : 0);
-    write_mma(w, config, gemm.constant_b || gemm.transpose_b);
+    write_mma(w, config, gemm.constant_b || gemm.op->transpose_b);
     w.include("rows_half.cuh");
     RK_TRY(std::string epilogue, write_epilogue(w, region, gemm.parts, p.columns, 8));
     std::string first_row = "0";
